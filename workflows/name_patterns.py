@@ -15,22 +15,25 @@ ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 class NamePatterns:
     def __init__(self, patterns: Iterable[str]) -> None:
-        found = [translate(_plain(pattern)) for pattern in patterns]
+        self._patterns = tuple(patterns)
+        found = [f"({translate(_plain(pattern))})" for pattern in self._patterns]
         self._names = re.compile("|".join(found)) if found else None
 
     @property
     def is_empty(self) -> bool:
         return self._names is None
 
-    def match(self, name: str) -> bool:
-        return self._names is not None and self._names.match(_plain(name)) is not None
+    def match(self, name: str) -> str | None:
+        """The first pattern that matches a name."""
+        found = None if self._names is None else self._names.match(_plain(name))
+        return None if found is None else self._patterns[(found.lastindex or 1) - 1]
 
-    def label_in(self, text: str) -> bool:
-        """Whether a text, in whatever format, seems to give a value to one of the names."""
+    def label_in(self, text: str) -> str | None:
+        """The pattern of a name to which a text, in whatever format, seems to give a value."""
         if self._names is None:
-            return False
+            return None
         plain = ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
-        return any(map(self.match, {*LABEL.findall(plain)}))
+        return next(filter(None, map(self.match, LABEL.findall(plain))), None)
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from dboshub.workflows.live.polling import RowPolling
+from dboshub.workflows.live.polling import STALE, RowPolling
 from dboshub.workflows.live.rows import GONE
 from dboshub.workflows.live.source import (
     Body,
@@ -37,6 +37,8 @@ FACTS: Mapping[str, tuple[Statement, ...]] = {
 }
 # The section that says why a workflow waits, which its row does not contain.
 REASONED = "workflow"
+# The filter of a topic whose viewers have unfolded more than is rendered for all.
+UNFOLDED = "unfolded=1"
 
 
 def section_digest(session: Session, kind: str, workflow_id: str) -> str:
@@ -75,7 +77,12 @@ class SectionSource:
                 continue
             name = self._digests.of(topic.key, *_shown(row, found, reasons))
             if not watched.is_current(name):
-                yield topic, TopicState(digest=name, body=_Render(session, self._kind, topic))
+                body = _stale if topic.filter else _Render(session, self._kind, topic)
+                yield topic, TopicState(digest=name, body=body)
+
+
+def _stale(shown: str) -> Body:
+    return STALE
 
 
 class _Render:

@@ -22,7 +22,7 @@ from dboshub.workflows.payloads.tree import (
     Truncated,
 )
 
-REDACTED = Scalar("redacted", "redacted")
+REDACTED = "redacted"
 
 
 class Rules:
@@ -61,10 +61,11 @@ class Rules:
                 return node if inner is node.node else replace(node, node=inner)
             case Malformed():
                 return replace(node, excerpt="", node=self._part(node.node, known))
-            case Raw(text=text) if self._names.label_in(text):
-                return REDACTED
-            case Scalar(kind="str", text=text) if _is_nested(text) and self._names.label_in(text):
-                return REDACTED
+            case Raw(text=text) if rule := self._names.label_in(text):
+                return _redacted(rule)
+            case Scalar(kind="str", text=text) if _is_nested(text):
+                rule = self._names.label_in(text)
+                return node if rule is None else _redacted(rule)
         return node
 
     def _members(self, items: tuple[Node, ...], known: dict[int, Node]) -> tuple[Node, ...]:
@@ -75,9 +76,8 @@ class Rules:
         return tuple(self._walk(each, known) for each in items)
 
     def _value(self, key: Node, value: Node, known: dict[int, Node]) -> Node:
-        if isinstance(key, Scalar | Raw) and self._names.match(_name(key)):
-            return REDACTED
-        return self._walk(value, known)
+        rule = self._names.match(_name(key)) if isinstance(key, Scalar | Raw) else None
+        return self._walk(value, known) if rule is None else _redacted(rule)
 
     def _object(self, node: Instance | Failure, known: dict[int, Node]) -> Node:
         args = tuple(self._walk(each, known) for each in node.args)
@@ -93,6 +93,14 @@ class Rules:
 
     def _part(self, part: Node | None, known: dict[int, Node]) -> Node | None:
         return None if part is None else self._walk(part, known)
+
+
+def rules_in(node: Node | None) -> list[str]:
+    """The patterns that hid parts of a redacted tree, in order of the alphabet."""
+    found = {
+        each.text for each in _all_nodes(node) if isinstance(each, Scalar) and each.kind == REDACTED
+    }
+    return sorted(text.removeprefix(f"{REDACTED} by ") for text in found)
 
 
 def is_whole(node: Node | None) -> bool:
@@ -123,7 +131,13 @@ def _parts(node: Node) -> list[Node | None]:
             return [*args, state, keywords, contents]
         case Failure(args=args, state=state):
             return [*args, state]
+        case Truncated(node=inner) | Malformed(node=inner):
+            return [inner]
     return []
+
+
+def _redacted(rule: str) -> Scalar:
+    return Scalar(REDACTED, f"{REDACTED} by {rule}")
 
 
 def _name(key: Scalar | Raw) -> str:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from dboshub.workflows.payloads.exceptions import traceback
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.outline import outline
+from dboshub.workflows.payloads.redaction import rules_in
 from dboshub.workflows.payloads.tree import (
     Failure,
     Instance,
@@ -53,6 +54,20 @@ def payload_tree(node: Node | None, nodes: int = MAX_NODES) -> SafeString:
         '<div class="payload">{}{}</div>',
         PayloadRenderer(nodes).show(node, EMPTY, 0),
         folded("As text", outline(node, MAX_COPIED_TEXT)),
+    )
+
+
+def redaction_note(node: Node | None) -> SafeString:
+    """Which rules hid parts of a value, and where they are changed; empty if none did."""
+    rules = rules_in(node)
+    if not rules:
+        return EMPTY
+    return format_html(
+        '<p class="payload-redaction">{} {} parts of this value. Who runs this hub changes {} in'
+        " <code>DBOSHUB_REDACT</code>, in its settings or its environment.</p>",
+        "The rule" if len(rules) == 1 else "The rules",
+        format_html("{} {}", _codes(rules), "hides" if len(rules) == 1 else "hide"),
+        "it" if len(rules) == 1 else "them",
     )
 
 
@@ -204,6 +219,10 @@ def labelled(
 
 def label(name: str) -> SafeString:
     return format_html('<span class="payload-key">{}</span>: ', name)
+
+
+def _codes(texts: list[str]) -> SafeString:
+    return format_html_join(", ", "<code>{}</code>", ((text,) for text in texts))
 
 
 def folded(title: str, text: str) -> SafeString:

@@ -6,20 +6,17 @@ whether payloads are shown, differs between viewers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from dboshub.workflows.payloads.inline import inline
-from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
 from dboshub.workflows.rendering.page_templates import render_to_string
-from dboshub.workflows.rendering.reason import Reason
 from dboshub.workflows.rendering.status_reasons import reason
+from dboshub.workflows.rendering.steps_section import steps_section
 from dboshub.workflows.rendering.usual_times import with_usual_times
 from dboshub.workflows.rendering.values import (
     MAX_INLINE_SIZE,
@@ -28,20 +25,10 @@ from dboshub.workflows.rendering.values import (
     arguments,
     brief,
     listed,
+    whole,
 )
-from dboshub.workflows.rendering.waterfall.chart import ChartInput, chart
-from dboshub.workflows.rendering.waterfall.lines import LiveEdge
-from dboshub.workflows.rendering.waterfall.minimap import StepMap
 from dboshub.workflows.rendering.waterfall.scale import Interval
-from dboshub.workflows.selectors.detail import (
-    attempts,
-    events,
-    messages,
-    step_search,
-    steps,
-    streams,
-)
-from dboshub.workflows.selectors.detail.usual_durations import usual_durations
+from dboshub.workflows.selectors.detail import events, messages, steps, streams
 from dboshub.workflows.selectors.detail.values import value
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
@@ -50,7 +37,6 @@ from dboshub.workflows.storage.sql import Session
 
 # Streams whose newest values are shown; the others are links.
 STREAMS_SHOWN = 4
-MAX_NOTE_LENGTH = 90
 
 Context = dict[str, Any]
 
@@ -72,10 +58,14 @@ def render_section(
     viewer: Viewer = EVERYTHING,
     start: int | None = None,
     window: Interval | None = None,
+    opened: Sequence[str] = (),
 ) -> SafeString:
-    """The inner HTML of one section. Steps begin at id `start`; `window` zooms to a time."""
-    is_steps = kind == "steps"
-    options = {"viewer": viewer, "start": start, "window": window} if is_steps else {}
+    """The inner HTML of one section.
+
+    Steps begin at id `start`; `window` zooms to a time; `opened` are children far below.
+    """
+    shown = {"viewer": viewer, "start": start, "window": window, "opened": opened}
+    options = shown if kind == "steps" else {}
     context = SECTIONS[kind](session, found, payload=payload, **options)
     return render_to_string(
         f"dboshub/workflows/_{kind}.html", context | {"row": found, "payload": payload}
@@ -92,58 +82,9 @@ def workflow_section(session: Session, found: WorkflowRow, *, payload: bool) -> 
         "facts": facts(found, ran_before=steps.ran_before(session, found)),
         "input": arguments(_value(session, found, "input", payload=payload)),
         "output": _value(session, found, "output", payload=payload),
-        "error": _value(session, found, "error", payload=payload),
+        "error": _error(session, found, payload=payload),
         "attributes": _value(session, found, "attributes", payload=payload),
     }
-
-
-def steps_section(
-    session: Session,
-    found: WorkflowRow,
-    *,
-    payload: bool,
-    viewer: Viewer = EVERYTHING,
-    start: int | None = None,
-    window: Interval | None = None,
-) -> Context:
-    """The waterfall of the first steps, or of the last ones if the workflow did not succeed."""
-    now = database_now(session)
-    page = steps.page(session, found.pk, start=start, newest=found.status != "SUCCESS")
-    retries = attempts.counts(session, found.pk, page.first, page.last + 1)
-    edge = None
-    if (found.status == "PENDING" or found.is_suspended) and not page.has_later:
-        edge = _edge(session, found, page.steps, now)
-        if edge is not None and page.last + 1 in retries:
-            edge = replace(edge, retried=page.last + 1, retries=retries[page.last + 1])
-    usual = usual_durations(session, found, page.first)
-    drawn = chart(
-        ChartInput(
-            row=found,
-            steps=page.steps,
-            children=steps.child_steps(session, page.steps, viewer=viewer),
-            now=now,
-            edge=edge,
-            notes=_notes(session, found, page.steps) if payload else {},
-            retries=retries,
-            window=window,
-            usual=usual,
-        )
-    )
-    # The part of the query string that links to another time of these steps keep.
-    kept = "" if start is None else f"steps={start}&"
-    context = {"now": now, "page": page, "chart": drawn, "kept": kept, "usual": usual}
-    return context | (_among(session, found, page) if page.has_earlier or page.has_later else {})
-
-
-def _among(session: Session, found: WorkflowRow, page: steps.StepPage) -> Context:
-    """The map of many steps, and the next failed step after the page, or else the first one."""
-    failure = None
-    if page.failed:
-        after = step_search.search(session, found.pk, failed=True, start=page.last + 1)
-        again = after if after.steps else step_search.search(session, found.pk, failed=True)
-        failure = again.steps[0].function_id if again.steps else None
-    parts = step_search.step_map(session, found.pk, page.total)
-    return {"next_failure": failure, "map": StepMap.of(parts, page)}
 
 
 def events_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
@@ -226,39 +167,17 @@ def _value(session: Session, found: WorkflowRow, kind: str, *, payload: bool) ->
     return brief(address, value(session, kind, found.pk, most=MAX_INLINE_SIZE + 1))
 
 
+def _error(session: Session, found: WorkflowRow, *, payload: bool) -> Value | None:
+    """The error, of a long one the beginning: that is what somebody looks for first."""
+    address = ValueAddress(found.pk, "error")
+    if not payload:
+        return Value(address, 0, is_hidden=True)
+    stored = value(session, "error", found.pk, most=MAX_INLINE_SIZE)
+    return None if stored is None else whole(address, stored)
+
+
 def _listed(
     found: WorkflowRow, kind: str, each: Any, key: str, step: int, *, payload: bool
 ) -> Value:
     address = ValueAddress(found.pk, kind, key, step)
     return listed(address, each.size, each.text, each.serialization, payload=payload)
-
-
-def _edge(
-    session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...], now: int
-) -> LiveEdge | None:
-    """What a workflow that has begun does now, unless the last recorded step shows it."""
-    why: Reason = reason(session, found, known[:-3:-1], now=now)
-    if why.is_trouble or _is_timed(why, known):
-        return None
-    since = why.since or found.began_at or found.created_at
-    label = why.text if why.is_said else "nothing recorded since"
-    return LiveEdge(label, min(since, now), why.is_wait or not why.is_said)
-
-
-def _is_timed(why: Reason, known: tuple[steps.StepRow, ...]) -> bool:
-    """Whether the last recorded step is the timer of this wait."""
-    if not why.is_wait or why.until is None or not known or known[-1].name != steps.SLEEP:
-        return False
-    # The recorded time was converted from seconds in a float.
-    return abs(why.until - (known[-1].completed_at or 0)) <= 1
-
-
-def _notes(
-    session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...]
-) -> dict[int, str]:
-    failed = {step.function_id: step for step in known if step.is_failed}
-    texts = steps.error_texts(session, found.pk, list(failed))
-    return {
-        number: inline(readable(text, failed[number].serialization), MAX_NOTE_LENGTH)
-        for number, text in texts.items()
-    }

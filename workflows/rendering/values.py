@@ -11,7 +11,16 @@ from dboshub.workflows.payloads.envelope import opened
 from dboshub.workflows.payloads.exceptions import traceback
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
-from dboshub.workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
+from dboshub.workflows.payloads.tree import (
+    Failure,
+    Instance,
+    Mapping,
+    Node,
+    Raw,
+    Scalar,
+    Sequence,
+    Truncated,
+)
 from dboshub.workflows.selectors.detail.values import MAX_SHOWN, StoredValue
 
 MAX_INLINE_SIZE = 16 * 1_024
@@ -78,8 +87,19 @@ class Value:
         return False
 
     @property
+    def raised(self) -> Failure | Instance | None:
+        """The exception that the value is, of which the end may be missing."""
+        node = self.node
+        if isinstance(node, Truncated):
+            node = node.node
+        if isinstance(node, Sequence) and node.kind == "parts" and node.items:
+            node = node.items[0]
+        return node if isinstance(node, Failure | Instance) else None
+
+    @property
     def traceback(self) -> str:
-        return traceback(self.node.state) if isinstance(self.node, Failure) else ""
+        raised = self.raised
+        return traceback(raised.state) if isinstance(raised, Failure) else ""
 
 
 def whole(address: ValueAddress, stored: StoredValue) -> Value:

@@ -10,3 +10,4 @@ register = template.Library()
 
 register.simple_tag(payload_html.payload_tree, name="payload")
 register.simple_tag(payload_html.payload_line)
+register.simple_tag(payload_html.redaction_note)

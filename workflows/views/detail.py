@@ -11,7 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from dboshub.workflows.actions.audit import actor_of, may_act, may_remedy, record
 from dboshub.workflows.forms.workflow_forms import FORMS, SendForm
-from dboshub.workflows.live.sections import section_digest
+from dboshub.workflows.live.sections import UNFOLDED, section_digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.payloads.redacted import has_no_redactions
 from dboshub.workflows.permissions import EDIT_RUN, START_WORKFLOW
@@ -55,14 +55,20 @@ NEEDS = {verb: form.permission for verb, form in FORMS.items()} | {
 @require_safe
 @with_audited_workflow
 def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """The page of a workflow. `?steps=` begins the waterfall at a step, `?from=&to=` zooms it."""
+    """The page of a workflow.
+
+    `?steps=` begins the waterfall at a step, `?from=&to=` zooms it, and each `?open=` unfolds a
+    child far below.
+    """
     start = query_int(request, "steps")
     window = zoom.asked(request.GET.get("from", ""), request.GET.get("to", ""))
+    opened = [each for each in dict.fromkeys(request.GET.getlist("open")) if "\x00" not in each]
+    shown = {"start": start, "window": window, "opened": opened[: steps.MAX_OPENED]}
     context = {
         "section": "workflows",
         "row": found,
         "header": _section(request, session, found, "workflow"),
-        "steps": _section(request, session, found, "steps", start=start, window=window),
+        "steps": _section(request, session, found, "steps", **shown),
         "others": [
             _section(request, session, found, kind) for kind in ("events", "messages", "stream")
         ],
@@ -121,7 +127,7 @@ def step_detail(
         "number": function_id,
         "step": step,
         "value": _value(request, session, address) if step else None,
-        "attempts": failures,
+        "attempts": attempts.grouped(failures),
         "payload": may_see_payloads(request),
         **_permissions(request),
     }
@@ -192,8 +198,12 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
 def _section(
     request: HttpRequest, session: Session, found: WorkflowRow, kind: str, **options: Any
 ) -> dict[str, Any]:
-    """The HTML of a section with its subscription; a selected part of the steps has none."""
-    is_fixed = any(option is not None for option in options.values())
+    """The HTML of a section with its subscription; a selected part of the steps has none.
+
+    Steps that this viewer unfolded are not pushed: their page is fetched again.
+    """
+    opened = options.get("opened")
+    is_fixed = any(options.get(name) is not None for name in ("start", "window"))
     # Read before the section, so that a change in between is sent again and not lost.
     digest = "" if is_fixed else section_digest(session, kind, found.pk)
     html = render_section(
@@ -206,7 +216,9 @@ def _section(
     )
     return {
         "kind": kind,
-        "subscription": None if is_fixed else subscription_for(request, kind, found.pk),
+        "subscription": None
+        if is_fixed
+        else subscription_for(request, kind, found.pk, filter=UNFOLDED if opened else ""),
         "digest": digest,
         "html": html,
     }

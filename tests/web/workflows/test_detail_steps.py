@@ -228,3 +228,25 @@ def test_each_bar_has_its_usual_durations_beside_it(as_user: Callable[..., Clien
     alone = page(viewer, "detail", "alone")
     assert "the only good run" in alone
     assert "usually, p50" not in alone
+
+
+def test_sixty_failed_attempts_are_folded_between_the_newest_and_the_first(
+    as_user: Callable[..., Client],
+) -> None:
+    client = as_user("dboshub_workflows.view_payload")
+    with atomic() as session:
+        add_workflow(session, "w")
+        add_step(session, "w", 1, "charge")
+    for at in range(60):
+        add_attempt(1, at, is_last=at == 59)
+    shown = page(client, "step", 1, "w")
+    start = shown.rindex("<details")
+    fold = shown[start : shown.index("</details>", start)]
+    assert "56 more, attempts 2 to 57, each <code>CardError</code>" in fold
+    assert ("Attempt 57<" in fold, "Attempt 58<" in fold, "Attempt 1<" in fold) == (
+        True,
+        False,
+        False,
+    )
+    assert shown.index("Attempt 60<") < shown.index("Attempt 58<") < start
+    assert shown.index("Attempt 1<") > start + len(fold)

@@ -31,6 +31,7 @@ STATUSES = (
     "OF_A_LATER_RELEASE",
 )
 INPUT = Statement("UPDATE {workflow_input} SET inputs = :inputs WHERE workflow_uuid = :id")
+OUTPUT = Statement("UPDATE {workflow_output} SET output = :output WHERE workflow_uuid = :id")
 
 
 @pytest.fixture
@@ -137,3 +138,35 @@ def test_ids_that_begin_alike_are_told_apart_by_their_ends(workflow_id: str) -> 
     cell = row_cells(found)["id"]
     assert cell.endswith(f"</span>{workflow_id[-12:]}</code>")
     assert re.sub(r"<[^>]*>", "", cell) == workflow_id
+
+
+def test_an_error_cut_at_its_cap_is_read_as_far_as_it_goes(reader: Client) -> None:
+    with atomic() as session:
+        add_workflow(session, "w")
+        add_step(session, "w", 1, "charge", error=ValueError("declined " * 1_000))
+    shown = words(page(reader))
+    assert "declined declined" in shown
+    assert "not a readable pickle" not in shown
+
+
+@pytest.mark.parametrize("text", ["x" * 300_000, "é" * 300_000])
+def test_a_value_cut_at_its_cap_says_so_and_shows_what_is_there(reader: Client, text: str) -> None:
+    url = reverse("dboshub:workflows:value", args=["w"])
+    with atomic() as session:
+        add_workflow(session, "w", output=text, serialization="portable_json")
+        stored = f'{{"note": "{text}"}}'
+        session.run(OUTPUT, id="w", output=stored)
+    shown = words(reader.get(url + "?of=output").content.decode())
+    assert "characters are shown" in shown
+    assert '{"note": "' + text[:20] in shown
+    assert "Download all" in shown
+    assert "not JSON" not in shown
+
+
+def test_a_redacted_value_says_which_rule_hid_it_and_where_it_is_changed(reader: Client) -> None:
+    with atomic() as session:
+        add_workflow(session, "w", inputs={"access_token": "hunter2"}, output=[1])
+    shown = words(page(reader))
+    assert "redacted by *token" in shown
+    assert "The rule *token hides parts of this value." in shown
+    assert shown.count("DBOSHUB_REDACT") == 1

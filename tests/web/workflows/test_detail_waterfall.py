@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from dboshub.workflows.rendering.waterfall.chart import Chart, ChartInput, chart
 from dboshub.workflows.rendering.waterfall.lines import Line, LiveEdge, UsualEnd
-from dboshub.workflows.rendering.waterfall.scale import CUT_WIDTH, scale
+from dboshub.workflows.rendering.waterfall.scale import CUT_WIDTH, LABEL_WIDTH, scale
 from dboshub.workflows.rendering.waterfall.zoom import asked
+from dboshub.workflows.selectors.detail.run_activity import RunActivity
 from dboshub.workflows.selectors.detail.steps import StepChildren, StepRow
 from dboshub.workflows.selectors.detail.usual_durations import Usual, UsualDurations
 from dboshub.workflows.selectors.rows import NAMES, WorkflowRow
@@ -141,6 +143,77 @@ def test_many_siblings_of_one_name_are_folded_failures_first() -> None:
     assert [line.step.function_id for line in fold.lines if line.step][:2] == [7, 1]
 
 
+def test_rounds_of_call_and_sleep_are_folded_in_their_order() -> None:
+    retries = []
+    for at in range(60):
+        failing = step(2 * at + 1, "charge", at * 100, at * 100 + 10, error_size=9)
+        retries += [failing, step(2 * at + 2, "DBOS.sleep", at * 100 + 10, at * 100 + 100)]
+    found = drawn(workflow(), *retries, step(121, "charge", 6_000, 6_010))
+    assert labels(found.lines) == ["checkout", "60 rounds of charge, DBOS.sleep", "charge"]
+    fold = found.lines[1]
+    assert (fold.failed, fold.state, len(fold.lines)) == (60, "failed", 120)
+    assert labels(fold.lines[:3]) == ["charge", "DBOS.sleep", "charge"]
+    few = drawn(workflow(), *retries[:10])
+    assert len(few.lines) == 11
+
+
+def test_delay_queue_full_queue_and_finish_are_told_apart() -> None:
+    row = workflow(queue_name="q", delay_until_epoch_ms=T0 + 1_000, started_at_epoch_ms=T0 + 4_000)
+    full = {"w": [(T0 + 500, T0 + 3_000)]}
+    found = drawn(row, step(1, "a", 4_000, 9_000), full=full)
+    own = found.lines[0]
+    assert [(each.kind, each.start - T0, each.end - T0) for each in (*own.spans, *own.parts)] == [
+        ("delayed", 0, 1_000),
+        ("queued", 1_000, 4_000),
+        ("extent", 4_000, 10_000),
+        ("full", 1_000, 3_000),
+        ("finish", 9_000, 10_000),
+    ]
+    assert own.split == (
+        "delayed 1 s, queued 3 s (2 s without a free place), ran 6 s (1 s after its last step)"
+    )
+    assert [kind for kind, _ in found.kinds] == ["delayed", "queued", "full", "finish"]
+
+
+def test_a_child_that_is_awaited_is_not_the_finish() -> None:
+    child = workflow("c", completed_at=T0 + 9_000)
+    family = StepChildren({"c": child}, {}, {"c"})
+    own = drawn(workflow(), step(1, "pack", 0, 5, child_id="c"), family=family).lines[0]
+    assert [(each.start - T0, each.end - T0) for each in own.parts] == [(9_000, 10_000)]
+    assert own.split == "ran 10 s (1 s after its last step)"
+
+
+def test_what_still_runs_or_was_cancelled_does_not_finish() -> None:
+    for status in ("PENDING", "CANCELLED"):
+        assert drawn(workflow(status=status), step(1, "a", 0, 100)).lines[0].parts == ()
+    ended = drawn(workflow(), step(1, "a", 0, 100), has_last=False)
+    assert ended.lines[0].parts == ()
+
+
+def test_a_deep_child_has_its_own_time_before_its_steps_are_read() -> None:
+    rows = {f"c{at}": workflow(f"c{at}", name=f"level {at}") for at in range(1, 13)}
+    chain = {
+        f"c{at}": (step(1, f"call {at}", 0, 5, workflow_uuid=f"c{at}", child_id=f"c{at + 1}"),)
+        for at in range(1, 12)
+    }
+    family = StepChildren(rows, chain, frozenset(chain))
+    found = drawn(workflow(), step(1, "call 0", 0, 5, child_id="c1"), family=family)
+    line, depth = found.lines[1], 0
+    while line.lines:
+        assert (line.depth, line.duration_ms, line.is_unread) == (depth, 10_000, False)
+        line, depth = line.lines[0], depth + 1
+    assert (depth, line.duration_ms, line.is_unread, line.indent) == (11, 10_000, True, 8)
+
+
+def test_a_circle_of_children_is_drawn_once() -> None:
+    rows = {"c": workflow("c"), "w": workflow()}
+    inner = (step(1, "back", workflow_uuid="c", child_id="w"),)
+    family = StepChildren(rows, {"c": inner, "w": ()}, {"c", "w"})
+    found = drawn(workflow(), step(1, "there", child_id="c"), family=family)
+    assert labels(found.lines[1].lines) == ["back"]
+    assert found.lines[1].lines[0].lines == ()
+
+
 def test_the_live_edge_is_a_line_of_its_own() -> None:
     edge = LiveEdge("Running step 2.", T0 + 100, is_wait=False)
     found = drawn(workflow(status="PENDING"), step(1, "a"), edge=edge)
@@ -148,9 +221,36 @@ def test_the_live_edge_is_a_line_of_its_own() -> None:
 
 
 def test_a_page_amid_the_steps_shows_its_own_time_counted_from_the_start() -> None:
-    found = drawn(workflow(), step(201, "a", 8_000, 8_500), step(202, "b", 8_500, 9_000))
+    busy = RunActivity(((T0, T0 + 9_500),), 0, 9_999, is_whole=True)
+    amid = [step(201, "a", 8_000, 8_500), step(202, "b", 8_500, 9_000)]
+    found = drawn(workflow(), *amid, activity=busy, has_last=False)
     assert (found.scale.start, found.scale.end) == (T0 + 8_000, T0 + 9_000)
     assert found.scale.ticks()[0].after_ms == 8_000
+    # It leads to the rest of the run.
+    assert found.zoom.wider == f"from={T0 + 7_500}&to={T0 + 9_500}"
+    assert found.zoom.earlier
+    assert found.zoom.later
+    assert not found.zoom.is_on
+
+
+def test_the_time_of_steps_of_other_pages_is_not_idle() -> None:
+    amid = [step(201, "a", 0, 100), step(202, "b", 9_900, 10_000)]
+    row = workflow()
+    assert drawn(row, *amid).scale.cuts
+    busy = RunActivity(((T0 + 50, T0 + 6_000), (T0 + 6_500, T0 + 9_900)), 0, 9_999, is_whole=True)
+    found = drawn(row, *amid, activity=busy)
+    assert found.scale.cuts == []
+    kinds = [(bar.kind, bar.x) for bar in found.lines[0].bars if bar.kind == "busy"]
+    assert kinds == [("busy", "0.5%"), ("busy", "65%")]
+    assert ("busy", "steps of any page") in found.kinds
+
+
+def test_labels_of_the_axis_leave_each_other_room() -> None:
+    axis = scale(0, 300_000, [(0, 2_000), (214_000, 216_000), (298_000, 300_000)])
+    assert len(axis.cuts) == 2
+    for labels in ([tick.x for tick in axis.ticks()], [cut.x for cut in axis.labelled_cuts]):
+        places = [float(each[:-1]) for each in labels]
+        assert all(b - a >= LABEL_WIDTH for a, b in pairwise(places)), places
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "PENDING", "ENQUEUED", "DELAYED", "CANCELLED"])
@@ -210,8 +310,9 @@ def test_later_times_never_lie_further_left(active: list[tuple[int, int]], lengt
 
 def test_a_bar_has_its_usual_end_beside_it() -> None:
     usual = UsualDurations(30, Usual(5_000, 8_000, 30), {"poll": Usual(1_000, 2_000, 30)})
+    known = {("checkout", None): usual}
     steps = [step(at, "poll", at * 1_000, at * 1_000 + 2_500) for at in range(1, 8)]
-    found = drawn(workflow(), *steps, step(8, "other", 0, 100), usual=usual)
+    found = drawn(workflow(), *steps, step(8, "other", 0, 100), usual=known)
     own, folded, other = found.lines
     assert (own.usual, own.is_slow) == (usual.whole, True)
     assert own.usual_end == UsualEnd("50%", "30%")
@@ -222,15 +323,29 @@ def test_a_bar_has_its_usual_end_beside_it() -> None:
 
 
 def test_a_usual_end_outside_the_shown_time_is_not_drawn() -> None:
-    usual = UsualDurations(30, None, {"poll": Usual(5_000, 6_000, 30)})
+    usual = {("checkout", None): UsualDurations(30, None, {"poll": Usual(5_000, 6_000, 30)})}
     window = (T0 + 2_000, T0 + 4_000)
     found = drawn(workflow(), step(1, "poll", 0, 9_000), usual=usual, window=window)
     assert found.lines[1].usual_end is None
     assert found.lines[1].is_slow
 
 
-def test_what_has_not_begun_or_is_a_childs_has_no_usual_duration() -> None:
-    usual = UsualDurations(30, Usual(1, 2, 30), {"charge": Usual(1, 2, 30)})
+def test_a_child_and_its_steps_have_the_usual_durations_of_its_name() -> None:
+    child = workflow("c", name="pack", started_at_epoch_ms=T0 + 1_000)
+    inner = step(1, "wrap", 1_000, 9_000, workflow_uuid="c")
+    family = StepChildren({"c": child}, {"c": (inner,)}, {"c"})
+    packing = UsualDurations(30, Usual(1_000, 2_000, 30), {"wrap": Usual(500, 900, 30)})
+    checkout = UsualDurations(30, None, {"wrap": Usual(1, 2, 30), "pack": Usual(3, 4, 30)})
+    known = {("pack", None): packing, ("checkout", None): checkout}
+    line = drawn(workflow(), step(1, "pack", child_id="c"), family=family, usual=known).lines[1]
+    assert (line.usual, line.is_slow) == (packing.whole, True)
+    assert line.usual_end == UsualEnd("20%", "10%")
+    assert (line.lines[0].usual, line.lines[0].is_slow) == (packing.steps["wrap"], True)
+
+
+def test_what_has_not_begun_or_starts_an_unknown_child_has_no_usual_duration() -> None:
+    known = UsualDurations(30, Usual(1, 2, 30), {"charge": Usual(1, 2, 30)})
+    usual = {("checkout", None): known}
     waiting = workflow(status="ENQUEUED", queue_name="q")
     found = drawn(waiting, step(1, "charge", child_id="c"), usual=usual)
     assert [line.usual for line in found.lines] == [None, None]

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.encode import encode
 from dboshub.workflows.payloads.outline import outline
-from dboshub.workflows.payloads.redaction import Rules
+from dboshub.workflows.payloads.redaction import Rules, rules_in
 from dboshub.workflows.payloads.tree import Truncated
+from dboshub.workflows.rendering.payload_html import redaction_note
 
 RULES = Rules(["password", "*_token", "api_key"])
 SECRET = "hunter2"
@@ -52,6 +53,25 @@ def shown(value: Any) -> str:
 def test_a_named_value_is_left_out_wherever_it_lies(value: Any) -> None:
     assert SECRET not in shown(value)
     assert "redacted" in shown(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        ({"Refresh-Token": SECRET}, "*_token"),
+        (Card(nested=[("password", SECRET)]), "password"),
+        ({"raw": '{"api_key": "hunter2"}'}, "api_key"),
+    ],
+)
+def test_a_hidden_value_names_the_rule_that_hid_it(value: Any, rule: str) -> None:
+    assert f"redacted by {rule}" in shown(value)
+    cut = RULES.apply(read(pickled([value, "x" * 9_000])[:4_000], "py_pickle", is_cut=True))
+    assert rules_in(cut) == [rule]
+    assert f"<code>{rule}</code> hides parts of this value" in redaction_note(cut)
+
+
+def test_what_hides_nothing_has_no_note() -> None:
+    assert redaction_note(RULES.apply(read(pickled({"order": 7}), "py_pickle"))) == ""
 
 
 def test_an_exception_keeps_its_message_and_loses_a_named_attribute() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -62,8 +63,43 @@ def test_the_family_of_steps_goes_down_three_generations_and_no_further(session:
         add_step(session, parent, 1, "start", child="abcde"[number + 1])
     add_workflow(session, "e")
     found = steps.child_steps(session, steps.page(session, "a").steps)
-    assert set(found.rows) == {"b", "c", "d"}
-    assert set(found.steps) == {"b", "c", "d"}
+    # The row of the last one has its true times.
+    assert set(found.rows) == {"b", "c", "d", "e"}
+    assert found.read == {"b", "c", "d"}
+    below = steps.child_steps(session, steps.page(session, "a").steps, opened=["e"])
+    assert below.read == {"b", "c", "d", "e"}
+
+
+def test_a_chain_of_children_unfolds_at_any_depth(session: Session) -> None:
+    chain = [f"c{depth}" for depth in range(12)]
+    for parent, child in pairwise(chain):
+        add_workflow(session, parent)
+        add_step(session, parent, 1, "start", child=child)
+    add_workflow(session, chain[-1])
+    add_step(session, chain[-1], 1, "leaf")
+    found = steps.child_steps(session, steps.page(session, "c0").steps, opened=chain[4:])
+    assert found.read == {*chain[1:]}
+    assert [step.name for step in found.steps["c11"]] == ["leaf"]
+
+
+def test_children_in_a_circle_end(session: Session) -> None:
+    for parent, child in (("a", "b"), ("b", "a")):
+        add_workflow(session, parent)
+        add_step(session, parent, 1, "start", child=child)
+    found = steps.child_steps(session, steps.page(session, "a").steps, opened=["a", "b"])
+    assert found.read == {"a", "b"}
+
+
+def test_a_child_with_more_steps_than_are_shown_says_so(session: Session) -> None:
+    add_workflow(session, "a")
+    for number, child in enumerate(("few", "many"), 1):
+        add_workflow(session, child)
+        add_step(session, "a", number, "start", child=child)
+        for step in range(1, steps.MAX_CHILD_STEPS + number):
+            add_step(session, child, step, "work")
+    found = steps.child_steps(session, steps.page(session, "a").steps)
+    assert found.cut == {"many"}
+    assert {each: len(of) for each, of in found.steps.items()} == {"few": 50, "many": 50}
 
 
 def test_a_child_outside_the_viewers_scope_does_not_exist(session: Session) -> None:
@@ -82,10 +118,12 @@ def test_errors_of_steps_are_read_apart_and_cut(session: Session) -> None:
     add_workflow(session, ID)
     add_step(session, ID, 1, "fine")
     add_step(session, ID, 2, "bad", error=ValueError("x" * 10_000))
-    found = steps.error_texts(session, ID, [1, 2])
-    assert set(found) == {2}
-    assert len(found[2]) == steps.MAX_ERROR_EXCERPT
-    assert steps.error_texts(session, ID, []) == {}
+    add_step(session, ID, 3, "short", error=ValueError("x"))
+    found = steps.errors(session, ID, [1, 2, 3])
+    assert set(found) == {2, 3}
+    assert (len(found[2].text), found[2].is_cut) == (steps.MAX_ERROR_EXCERPT, True)
+    assert not found[3].is_cut
+    assert steps.errors(session, ID, []) == {}
 
 
 def test_an_event_has_its_history_newest_first(session: Session) -> None:

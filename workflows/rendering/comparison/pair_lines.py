@@ -10,10 +10,10 @@ from dboshub.workflows.payloads.comparison import is_same
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.comparison.fact_rows import delta
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.rendering.waterfall.step_lines import ICONS, WAITS
+from dboshub.workflows.rendering.waterfall.step_lines import ICONS
 from dboshub.workflows.selectors.comparison import outputs
 from dboshub.workflows.selectors.comparison.step_pairs import Place, StepPair
-from dboshub.workflows.selectors.detail.steps import StepRow
+from dboshub.workflows.selectors.detail.steps import WAITS, StepRow
 from dboshub.workflows.selectors.detail.values import StoredValue
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dboshub.workflows.rendering.waterfall.lines import Bar, Line, LiveEdge, Span, UsualEnd
+from dboshub.workflows.rendering.waterfall.lines import (
+    LEGEND,
+    Bar,
+    Line,
+    LiveEdge,
+    Span,
+    UsualEnd,
+)
 from dboshub.workflows.rendering.waterfall.scale import Interval, Scale, percent, scale
 from dboshub.workflows.rendering.waterfall.step_lines import (
     Annotations,
     LineBuilder,
-    state,
-    workflow_spans,
+    UsualByName,
+    last_end,
 )
 from dboshub.workflows.rendering.waterfall.zoom import Zoom, within
+from dboshub.workflows.selectors.detail.run_activity import RunActivity
 from dboshub.workflows.selectors.detail.steps import StepChildren, StepRow
-from dboshub.workflows.selectors.detail.usual_durations import UsualDurations
 from dboshub.workflows.selectors.rows import WorkflowRow
 
 # In percent of the axis, so that a step without duration is visible.
@@ -29,7 +36,9 @@ class ChartInput:
 
     `usual` are the durations of other runs. `notes` are texts such as error messages, and `retries`
     numbers of failed attempts, both by step id. `edge` is the current activity of a workflow that
-    has begun. `window` zooms to a time.
+    has begun. `window` zooms to a time. `activity` is given if these are not all steps: the chart
+    is then of the time of these, and what ran besides is not idle time. `full` are the times in
+    which a queue had no free place, by the id of the workflow that waited.
     """
 
     row: WorkflowRow
@@ -40,7 +49,10 @@ class ChartInput:
     notes: Mapping[int, str] = field(default_factory=dict)
     retries: Mapping[int, int] = field(default_factory=dict)
     window: Interval | None = None
-    usual: UsualDurations = field(default_factory=UsualDurations)
+    usual: UsualByName = field(default_factory=dict)
+    activity: RunActivity | None = None
+    has_last: bool = True
+    full: Mapping[str, Sequence[Interval]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +61,23 @@ class Chart:
     scale: Scale
     zoom: Zoom
 
+    @property
+    def kinds(self) -> list[tuple[str, str]]:
+        """The kinds of bars that not every chart has, with their words for the legend."""
+        drawn = {bar.kind for line in _flat(self.lines) for bar in line.bars}
+        return [(kind, word) for kind, word in LEGEND.items() if kind in drawn]
+
 
 def chart(given: ChartInput) -> Chart:
     """The waterfall of a page of steps, or of the time `window` in it."""
     lines, window = _lines(given), given.window
-    own = lines[0].spans
-    whole = _extent(lines, is_later_page=bool(given.steps) and given.steps[0].function_id > 1)
-    start, end = window or whole
-    working = [(max(each.start, start), min(each.end, end)) for each in _working(lines[1:])]
-    active = [(begin, stop) for begin, stop in working if begin <= stop]
-    axis = scale(start, end, active, origin=min(span.start for span in own))
+    whole = _extent(lines) or (given.now, given.now)
+    start, end = window or (whole if given.activity is None else _extent(lines[1:]) or whole)
+    busy = given.activity.busy if given.activity else ()
+    working = [*((each.start, each.end) for each in _working(lines[1:])), *busy]
+    clipped = [(max(begin, start), min(stop, end)) for begin, stop in working]
+    active = [(begin, stop) for begin, stop in clipped if begin <= stop]
+    axis = scale(start, end, active, origin=min(span.start for span in lines[0].spans))
     shown = lines if window is None else [lines[0], *within(lines[1:], window)]
     zoom = Zoom(axis, whole, window is not None, len(lines) - len(shown))
     return Chart(tuple(_placed(line, axis) for line in shown), axis, zoom)
@@ -67,18 +86,16 @@ def chart(given: ChartInput) -> Chart:
 def _lines(given: ChartInput) -> list[Line]:
     """The line of the workflow itself, those of its steps, and that of its current activity."""
     row, edge = given.row, given.edge
-    own = Line(
-        row.name or "(no name)",
-        "workflow",
-        state(row),
-        workflow_spans(row, row.completed_at or given.now),
-        child=row,
-        usual=given.usual.whole if row.began_at is not None else None,
-    )
+    builder = LineBuilder(given.children, given.now, given.usual, given.full)
+    activity = given.activity.busy if given.activity else ()
+    ended = last_end(given.steps, given.children.rows, given.now) if given.has_last else None
+    if ended is not None and activity:
+        ended = max(ended, activity[-1][1])
+    own = builder.own(row, ended)
+    busy = (Span("busy", begin, stop) for begin, stop in activity)
+    own = replace(own, parts=(*own.parts, *busy))
     annotations = Annotations(given.notes, given.retries)
-    builder = LineBuilder(given.children, given.now)
-    steps = builder.lines(row, given.steps, annotations=annotations)
-    lines = [own, *(_with_usual(line, row, given.usual) for line in steps)]
+    lines = [own, *builder.lines(row, given.steps, annotations=annotations)]
     if edge is not None:
         kind = "wait" if edge.is_wait else "run"
         span = Span(kind, edge.since, max(edge.since, given.now))
@@ -87,21 +104,11 @@ def _lines(given: ChartInput) -> list[Line]:
     return lines
 
 
-def _with_usual(line: Line, row: WorkflowRow, usual: UsualDurations) -> Line:
-    """The line of a step of this workflow with its usual duration, also in a fold."""
-    step = line.step
-    if step is None:
-        return replace(line, lines=tuple(_with_usual(each, row, usual) for each in line.lines))
-    is_own = step.workflow_uuid == row.pk and step.child_id is None
-    return replace(line, usual=usual.steps.get(step.name)) if is_own else line
-
-
-def _extent(lines: Sequence[Line], *, is_later_page: bool) -> Interval:
-    """The time from the first to the last span."""
-    own = lines[0].spans
-    others = [span for line in _flat(lines[1:]) for span in line.spans]
-    # A page in the middle of many steps shows only the time of its own steps.
-    spans = (others or own) if is_later_page else [*others, *own]
+def _extent(lines: Sequence[Line]) -> Interval | None:
+    """The time from the first to the last span, if there is one."""
+    spans = [span for line in _flat(lines) for span in line.spans]
+    if not spans:
+        return None
     return min(span.start for span in spans), max(span.end for span in spans)
 
 
@@ -112,9 +119,9 @@ def _flat(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _working(lines: Iterable[Line]) -> Iterator[Span]:
-    """The spans in which code ran; of a child those of its own steps, if known."""
+    """The spans in which code ran; of a child those of its own steps, if all are known."""
     for line in lines:
-        if line.lines:
+        if line.lines and not line.has_more:
             yield from _working(line.lines)
         else:
             kinds = ("run", "extent") if line.child is not None else ("run",)
@@ -123,7 +130,7 @@ def _working(lines: Iterable[Line]) -> Iterator[Span]:
 
 def _placed(line: Line, axis: Scale) -> Line:
     bars = []
-    for span in line.spans:
+    for span in (*line.parts, *line.spans):
         if span.end < axis.start or span.start > axis.end:
             continue
         left, right = axis.position(span.start), axis.position(span.end)

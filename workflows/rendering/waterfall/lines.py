@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dboshub.workflows.rendering.time_format import duration
 from dboshub.workflows.rendering.waterfall.scale import MIN_SPAN_MS, percent, query
 from dboshub.workflows.selectors.detail.steps import StepRow
 from dboshub.workflows.selectors.detail.usual_durations import Usual
@@ -11,6 +13,20 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 
 # A child with at most this many lines is unfolded initially.
 MAX_OPEN_LINES = 12
+MAX_INDENT = 8
+# The time of a workflow, in order, and parts of it.
+WORDS = {"delayed": "delayed", "queued": "queued", "extent": "ran"}
+PARTS = {
+    "full": ("queued", "without a free place"),
+    "finish": ("extent", "after its last step"),
+}
+LEGEND = {
+    "delayed": "delayed",
+    "queued": "queued",
+    "full": "queued, no free place",
+    "finish": "after its last step",
+    "busy": "steps of any page",
+}
 # The CSS class of each state of a line.
 HUES = {
     "done": "s-success",
@@ -24,7 +40,11 @@ HUES = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time span (epoch ms). `kind` is run, wait, queued or extent; the line has the colour."""
+    """A time span (epoch ms); the line has the colour.
+
+    `kind` is run, wait, delayed, queued or extent; of a part of these it is full (the queue had no
+    free place), finish (after the last step) or busy (steps on any page ran).
+    """
 
     kind: str
     start: int
@@ -54,18 +74,22 @@ class UsualEnd:
 class Line:
     """A row of the chart with the rows that are folded into it.
 
-    Of a wait that has not ended, `step` is its timeout, which is recorded, and `wait_number` its
-    own number.
+    `parts` are drawn over the spans. Of a child, `is_unread` means that its steps were not read,
+    and `has_more` that only the first ones are shown. Of a wait that has not ended, `step` is its
+    timeout, which is recorded, and `wait_number` its own number.
     """
 
     label: str
     icon: str
     state: str
     spans: tuple[Span, ...] = ()
+    parts: tuple[Span, ...] = ()
     depth: int = 0
     step: StepRow | None = None
     child: WorkflowRow | None = None
     lines: tuple[Line, ...] = ()
+    is_unread: bool = False
+    has_more: bool = False
     failed: int = 0
     note: str = ""
     retries: int = 0
@@ -96,8 +120,24 @@ class Line:
 
     @property
     def queued_ms(self) -> int | None:
-        first = self.spans[0] if self.spans else None
-        return first.end - first.start if first and first.kind == "queued" else None
+        return next((each.end - each.start for each in self.spans if each.kind == "queued"), None)
+
+    @property
+    def split(self) -> str:
+        """How the time of a workflow is made up, in words; empty if it only ran."""
+        if self.child is None:
+            return ""
+        took = {kind: _length(kind, (*self.spans, *self.parts)) for kind in (*WORDS, *PARTS)}
+        if not any(ms for kind, ms in took.items() if kind != "extent"):
+            return ""
+        parts = {of: f" ({took[part]} {word})" for part, (of, word) in PARTS.items() if took[part]}
+        told = ((kind, f"{word} {took[kind]}") for kind, word in WORDS.items() if took[kind])
+        return ", ".join(words + parts.get(kind, "") for kind, words in told)
+
+    @property
+    def indent(self) -> int:
+        """The depth as far as it is drawn: names need room, too."""
+        return min(self.depth, MAX_INDENT)
 
     @property
     def zoom(self) -> str | None:
@@ -141,3 +181,9 @@ class LiveEdge:
     is_wait: bool
     retried: int | None = None
     retries: int = 0
+
+
+def _length(kind: str, spans: Iterable[Span]) -> str:
+    """The duration of the spans of a kind, empty if there are none."""
+    took = sum(each.end - each.start for each in spans if each.kind == kind)
+    return duration(took) if took else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dboshub.workflows.rendering import time_format
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.selectors.detail.step_search import MAX_STEPS_SCANNED, Bucket
+from dboshub.workflows.selectors.detail.step_search import Bucket
 from dboshub.workflows.selectors.detail.steps import StepPage
 
 HEIGHT = 36
@@ -32,7 +32,15 @@ class MapColumn:
 class StepMap:
     columns: tuple[MapColumn, ...]
     height: int
-    is_capped: bool
+    is_whole: bool
+
+    @property
+    def first(self) -> int:
+        return self.columns[0].bucket.first if self.columns else 0
+
+    @property
+    def last(self) -> int:
+        return self.columns[-1].bucket.last if self.columns else 0
 
     @classmethod
     def of(cls, buckets: Sequence[Bucket], page: StepPage) -> StepMap:
@@ -46,4 +54,4 @@ class StepMap:
             x, wide = percent(at * width), percent(width * 0.85)
             took = time_format.duration(bucket.took_ms)
             columns.append(MapColumn(bucket, took, x, wide, HEIGHT - height, height, is_shown))
-        return cls(tuple(columns), HEIGHT, page.total >= MAX_STEPS_SCANNED)
+        return cls(tuple(columns), HEIGHT, not page.is_capped)

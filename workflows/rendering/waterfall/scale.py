@@ -13,6 +13,8 @@ CUT_WIDTH = 5.0
 MIN_CUT_MS = 1_000
 MAX_CUTS = 6
 MAX_TICKS = 5
+# The least distance of two labels (percent): each has room on a narrow axis.
+LABEL_WIDTH = 12.0
 # The shortest axis: times are recorded in whole milliseconds.
 MIN_SPAN_MS = 4
 NICE_MS = (
@@ -105,6 +107,15 @@ class Scale:
     def cuts(self) -> list[AxisSegment]:
         return [segment for segment in self.segments if segment.is_cut]
 
+    @property
+    def labelled_cuts(self) -> list[AxisSegment]:
+        """The shortened gaps whose labels do not touch each other."""
+        found: list[AxisSegment] = []
+        for cut in self.cuts:
+            if not found or cut.left - found[-1].left >= LABEL_WIDTH:
+                found.append(cut)
+        return found
+
     def position(self, time: int) -> float:
         """The position of a time; a time beyond the axis is at its end."""
         for segment in self.segments:
@@ -143,7 +154,9 @@ class Scale:
             last = (segment.end - self.origin) // step
             for number in range(first, min(last, first + 2 * MAX_TICKS) + 1):
                 at = self.position(self.origin + number * step)
-                if not found or (at < segment.right - 6 and at - float(found[-1].x[:-1]) > 7):
+                # The label is to the right of its line.
+                has_room = at <= min(segment.right - 2, 100 - LABEL_WIDTH)
+                if not found or (has_room and at - float(found[-1].x[:-1]) >= LABEL_WIDTH):
                     found.append(Tick(percent(at), number * step))
         return found
 

@@ -5,25 +5,23 @@ All lines are recorded steps, except waits that have no row yet: these are infer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
+from dboshub.workflows.rendering.waterfall.folds import folded
 from dboshub.workflows.rendering.waterfall.lines import Line, Span
+from dboshub.workflows.rendering.waterfall.scale import Interval
 from dboshub.workflows.selectors.detail.steps import (
     GET_EVENT,
     GET_RESULT,
     RECV,
     SLEEP,
+    WAITS,
     StepChildren,
     StepRow,
 )
+from dboshub.workflows.selectors.detail.usual_durations import UsualDurations
 from dboshub.workflows.selectors.rows import WorkflowRow
-
-# From this number on, consecutive steps of one name are folded into one line.
-MIN_FOLDED = 6
-# A folded line has the first of these states that one of its lines has, or else "done".
-FIRST_SHOWN = ("failed", "running", "waiting", "queued")
 
 ICONS = {
     SLEEP: "timer",
@@ -38,7 +36,9 @@ ICONS = {
     "DBOS.readStream": "waves",
     "DBOS.forkWorkflow": "git-fork",
 }
-WAITS = frozenset({SLEEP, RECV, GET_EVENT, GET_RESULT, "DBOS.waitFirst", "DBOS.readStream"})
+# By name and application.
+UsualByName = Mapping[tuple[str | None, str | None], UsualDurations]
+NOT_KNOWN = UsualDurations()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,27 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True)
 class LineBuilder:
-    """Builds lines; `children` are the workflows that the steps started, `now` is epoch ms."""
+    """Builds lines; `children` are the workflows that the steps started, `now` is epoch ms.
+
+    `usual` are durations of other runs, `full` the times in which the queue of a workflow had no
+    free place, by its id. Each workflow is `drawn` with its steps once: a workflow can be recorded
+    as a child of its own child, or of two.
+    """
 
     children: StepChildren
     now: int
+    usual: UsualByName = field(default_factory=dict)
+    full: Mapping[str, Sequence[Interval]] = field(default_factory=dict)
+    drawn: set[str] = field(default_factory=set)
+
+    def own(self, row: WorkflowRow, last_end: int | None) -> Line:
+        """The line of a workflow; `last_end` is when its last step ended, if that is known."""
+        began = row.began_at
+        usual = self._usual(row).whole if began is not None else None
+        spans = workflow_spans(row, row.completed_at or self.now)
+        parts = (*without_a_place(spans, self.full.get(row.pk, ())), *finishing(row, last_end))
+        name = row.name or "(no name)"
+        return Line(name, "workflow", state(row), spans, parts, child=row, usual=usual)
 
     def lines(
         self,
@@ -70,6 +87,7 @@ class LineBuilder:
         annotations: Annotations | None = None,
     ) -> list[Line]:
         """One line per step of a workflow, with its children, and groups folded."""
+        self.drawn.add(row.pk)
         recorded = {step.function_id: step for step in steps}
         found: list[Line] = []
         for step in steps:
@@ -77,7 +95,10 @@ class LineBuilder:
                 continue
             line = self._line(step, recorded, row, depth)
             found.append(annotations.on(line, step.function_id) if annotations else line)
-        return [line for _, same in groupby(found, _alike) for line in _folded(list(same))]
+        return folded(found)
+
+    def _usual(self, row: WorkflowRow) -> UsualDurations:
+        return self.usual.get((row.name, row.application_name), NOT_KNOWN)
 
     def _line(
         self, step: StepRow, recorded: dict[int, StepRow], row: WorkflowRow, depth: int
@@ -98,19 +119,25 @@ class LineBuilder:
         outcome = "failed" if step.is_failed else "done"
         if step.is_timer and (step.completed_at or 0) > until:
             outcome = unfinished
-        return Line(step.name, icon, outcome, _step_spans(step, until), depth=depth, step=step)
+        spans = _step_spans(step, until)
+        usual = self._usual(row).steps.get(step.name) if step.child_id is None else None
+        return Line(step.name, icon, outcome, spans, depth=depth, step=step, usual=usual)
 
     def _child_line(self, step: StepRow, child: WorkflowRow, depth: int) -> Line:
         steps = self.children.steps.get(child.pk, ())
-        return Line(
-            step.name,
-            "workflow",
-            "failed" if step.is_failed else state(child),
-            workflow_spans(child, child.completed_at or self.now),
+        is_unread, has_more = child.pk not in self.children.read, child.pk in self.children.cut
+        is_drawn = child.pk in self.drawn
+        ended = last_end(steps, self.children.rows, self.now)
+        own = self.own(child, None if is_unread or has_more else ended)
+        return replace(
+            own,
+            label=step.name,
+            state="failed" if step.is_failed else own.state,
             depth=depth,
             step=step,
-            child=child,
-            lines=tuple(self.lines(child, steps, depth=depth + 1)),
+            lines=() if is_drawn else tuple(self.lines(child, steps, depth=depth + 1)),
+            is_unread=is_unread and not is_drawn,
+            has_more=has_more and not is_drawn,
         )
 
 
@@ -129,11 +156,47 @@ def _step_spans(step: StepRow, until: int) -> tuple[Span, ...]:
 def workflow_spans(row: WorkflowRow, until: int) -> tuple[Span, ...]:
     began = row.began_at
     if began is None:
+        if row.is_waiting:
+            return tuple(_waited(row, until)) or (Span("queued", row.created_at, row.created_at),)
         # Cancelling clears the start time, so the span is from creation to end.
-        kind = "queued" if row.is_waiting else "extent"
-        return (Span(kind, row.created_at, max(row.created_at, until)),)
+        return (Span("extent", row.created_at, max(row.created_at, until)),)
     run = Span("extent", began, max(began, until))
-    return (run,) if began <= row.created_at else (Span("queued", row.created_at, began), run)
+    return (run,) if began <= row.created_at else (*_waited(row, began), run)
+
+
+def _waited(row: WorkflowRow, until: int) -> Iterator[Span]:
+    """The time before a run: its delay, and its wait on the queue."""
+    # A due time after the start is of a wait in which the workflow left memory.
+    due = min(row.delay_until_epoch_ms or 0, until)
+    due = due if row.began_at is None or (row.delay_until_epoch_ms or 0) <= row.began_at else 0
+    if due > row.created_at:
+        yield Span("delayed", row.created_at, due)
+    if until > max(due, row.created_at):
+        yield Span("queued", max(due, row.created_at), until)
+
+
+def without_a_place(spans: Iterable[Span], full: Iterable[Interval]) -> Iterator[Span]:
+    """The parts of a wait on a queue in which the queue had no free place."""
+    for wait in spans:
+        if wait.kind == "queued":
+            found = ((max(wait.start, start), min(wait.end, end)) for start, end in full)
+            yield from (Span("full", start, end) for start, end in found if start < end)
+
+
+def finishing(row: WorkflowRow, last_end: int | None) -> Iterator[Span]:
+    """The time between the last step of a workflow and its own end."""
+    if row.completed_at is None or row.began_at is None or row.status not in ("SUCCESS", "ERROR"):
+        return
+    if last_end is not None and row.began_at <= last_end < row.completed_at:
+        yield Span("finish", last_end, row.completed_at)
+
+
+def last_end(steps: Sequence[StepRow], children: Mapping[str, WorkflowRow], now: int) -> int | None:
+    """When the last of these steps, or of the children that they started, ended."""
+    ends = [step.completed_at for step in steps if step.completed_at is not None]
+    started = (children.get(step.child_id or "") for step in steps if step.starts_child)
+    ends += [child.completed_at or now for child in started if child is not None]
+    return max(ends, default=None)
 
 
 def _is_timer_of(before: StepRow | None, step: StepRow) -> bool:
@@ -157,36 +220,3 @@ def state(row: WorkflowRow) -> str:
         "DELAYED": "queued",
         "CANCELLED": "cancelled",
     }.get(row.status, "failed")
-
-
-def _alike(line: Line) -> tuple[str, bool]:
-    return line.label, line.child is not None
-
-
-def _folded(same: list[Line]) -> list[Line]:
-    if len(same) < MIN_FOLDED:
-        return same
-    failed = [line for line in same if line.state == "failed"]
-    states = {line.state for line in same}
-    whole = next((each for each in FIRST_SHOWN if each in states), "done")
-    spans = [span for line in same for span in line.spans]
-    extent: tuple[Span, ...] = ()
-    if spans:
-        extent = (Span("extent", min(s.start for s in spans), max(s.end for s in spans)),)
-    others = (line for line in same if line.state != "failed")
-    inner = tuple(_deeper(line) for line in [*failed, *others])
-    return [
-        Line(
-            f"{len(same)} of {same[0].label}",
-            same[0].icon,
-            whole,
-            extent,
-            depth=same[0].depth,
-            lines=inner,
-            failed=len(failed),
-        )
-    ]
-
-
-def _deeper(line: Line) -> Line:
-    return replace(line, depth=line.depth + 1, lines=tuple(map(_deeper, line.lines)))

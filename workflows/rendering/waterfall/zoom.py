@@ -15,6 +15,7 @@ MAX_DIGITS = 15
 class Zoom:
     """The shown part (`axis`) of the `whole` time. Each link is a query string or None.
 
+    `is_on` means that the part was asked for; a page of many steps shows their part of itself.
     `left_out` is the number of lines without a span in the shown time.
     """
 
@@ -22,6 +23,11 @@ class Zoom:
     whole: Interval
     is_on: bool = False
     left_out: int = 0
+
+    @property
+    def is_part(self) -> bool:
+        shortest = max(self.whole[1], self.whole[0] + 1)
+        return self.is_on or (self.axis.start, self.axis.end) != (self.whole[0], shortest)
 
     @property
     def closer(self) -> str | None:
@@ -33,15 +39,15 @@ class Zoom:
         length = self.axis.end - self.axis.start
         start = max(self.axis.start - length // 2, self.whole[0])
         end = min(self.axis.end + length // 2, self.whole[1])
-        return query(start, end) if self.is_on and start < end else None
+        return query(start, end) if self.is_part and start < end else None
 
     @property
     def earlier(self) -> str | None:
-        return self._panned(-1) if self.is_on and self.axis.start > self.whole[0] else None
+        return self._panned(-1) if self.is_part and self.axis.start > self.whole[0] else None
 
     @property
     def later(self) -> str | None:
-        return self._panned(1) if self.is_on and self.axis.end < self.whole[1] else None
+        return self._panned(1) if self.is_part and self.axis.end < self.whole[1] else None
 
     def _panned(self, direction: int) -> str:
         length = self.axis.end - self.axis.start

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.detail.steps import COLUMNS, PAGE_SIZE, StepRow, from_records
+from dboshub.workflows.selectors.detail.steps import (
+    COLUMNS,
+    PAGE_SIZE,
+    StepPage,
+    StepRow,
+    from_records,
+)
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.stored_values import whole
@@ -41,12 +47,12 @@ BEYOND = Statement(
 # The end of a sleep is recorded when it begins, so sleeps are not counted as time spent.
 STEP_MAP = Statement(
     """
-    SELECT function_id / :width, MIN(function_id), MAX(function_id), COUNT(error), SUM(
+    SELECT (function_id - :first) / :width, MIN(function_id), MAX(function_id), COUNT(error), SUM(
         CASE WHEN completed_at_epoch_ms > started_at_epoch_ms AND function_name <> 'DBOS.sleep'
             THEN CAST(completed_at_epoch_ms AS double precision) - started_at_epoch_ms ELSE 0 END
     )
     FROM {operation_outputs}
-    WHERE workflow_uuid = :id AND function_id < :looked
+    WHERE workflow_uuid = :id AND function_id >= :first AND function_id < :end
     GROUP BY 1
     ORDER BY 1
     """
@@ -71,6 +77,11 @@ class Bucket:
     took_ms: int
 
 
+def first_around(page: StepPage) -> int:
+    """The first of the steps around a page that are looked at: 0 if there are few in all."""
+    return max(0, page.first - MAX_STEPS_SCANNED // 2) if page.is_capped else 0
+
+
 def search(
     session: Session, workflow_id: str, *, text: str = "", failed: bool = False, start: int = 0
 ) -> StepMatches:
@@ -92,10 +103,12 @@ def search(
     return StepMatches(tuple(found), beyond[0] if beyond else None)
 
 
-def step_map(session: Session, workflow_id: str, total: int) -> Sequence[Bucket]:
-    """The first MAX_STEPS_SCANNED of `total` steps in about BUCKETS buckets of equal length."""
-    width = max(1, -(-min(total, MAX_STEPS_SCANNED) // BUCKETS))
-    rows = session.all(STEP_MAP, id=workflow_id, width=width, looked=MAX_STEPS_SCANNED)
+def step_map(session: Session, workflow_id: str, page: StepPage) -> Sequence[Bucket]:
+    """MAX_STEPS_SCANNED steps around a page in about BUCKETS buckets of equal length."""
+    width = max(1, -(-min(page.total, MAX_STEPS_SCANNED) // BUCKETS))
+    first = first_around(page)
+    end = first + MAX_STEPS_SCANNED
+    rows = session.all(STEP_MAP, id=workflow_id, width=width, first=first, end=end)
     return [
         Bucket(first, last, failed, max(0, whole(took) or 0))
         for _, first, last, failed, took in rows

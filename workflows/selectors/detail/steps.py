@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from dboshub.workflows.selectors.detail.values import sized
+from dboshub.workflows.selectors.detail.values import StoredValue, sized
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Row, Session, Statement
@@ -15,12 +16,16 @@ MAX_COUNTED = 10_000
 MAX_CHILD_STEPS = 50
 MAX_CHILDREN = 40
 MAX_GENERATIONS = 3
+# Children that a page unfolds below these.
+MAX_OPENED = 20
 MAX_ERROR_EXCERPT = 4_000
 
 SLEEP = "DBOS.sleep"
 RECV = "DBOS.recv"
 GET_EVENT = "DBOS.getEvent"
 GET_RESULT = "DBOS.getResult"
+# Steps in which no code runs.
+WAITS = frozenset({SLEEP, RECV, GET_EVENT, GET_RESULT, "DBOS.waitFirst", "DBOS.readStream"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +96,15 @@ class StepPage:
 
 @dataclass(frozen=True, slots=True)
 class StepChildren:
-    """The children that a page of steps started, with their steps and descendants, all capped."""
+    """The children that a page of steps started, with their first steps, and so on.
+
+    `read` are the ids of those whose steps were read, `cut` of those that have more steps.
+    """
 
     rows: Mapping[str, WorkflowRow] = field(default_factory=dict)
     steps: Mapping[str, tuple[StepRow, ...]] = field(default_factory=dict)
+    read: AbstractSet[str] = frozenset()
+    cut: AbstractSet[str] = frozenset()
 
 
 COLUMNS = (
@@ -129,8 +139,8 @@ EARLIER = Statement("""
     LIMIT 1
 """)
 MAX_EARLIER = 100
-ERRORS = Statement("""
-    SELECT function_id, SUBSTR(error, 1, :most)
+ERRORS = sized("""
+    SELECT function_id, SUBSTR(error, 1, :most), SIZE(error), serialization
     FROM {operation_outputs}
     WHERE workflow_uuid = :id AND error IS NOT NULL AND function_id = ANY(:ids)
 """)
@@ -186,22 +196,34 @@ def one(session: Session, workflow_id: str, function_id: int) -> StepRow | None:
 
 
 def child_steps(
-    session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING
+    session: Session,
+    steps: Sequence[StepRow],
+    *,
+    viewer: Viewer = EVERYTHING,
+    opened: Iterable[str] = (),
 ) -> StepChildren:
-    """The children that these steps started; two statements per generation."""
+    """The children that these steps started; two statements per generation.
+
+    The steps of MAX_GENERATIONS are read, and below these of the `opened` children alone.
+    """
     rows: dict[str, WorkflowRow] = {}
-    recorded: dict[str, tuple[StepRow, ...]] = {}
+    recorded: dict[str, list[StepRow]] = {}
     generation: Sequence[StepRow] = steps
-    for _ in range(MAX_GENERATIONS):
+    for depth in range(MAX_GENERATIONS + MAX_OPENED + 1):
         wanted = [each for each in child_ids(generation) if each not in rows]
         if not wanted:
             break
         rows |= rows_by_id(session, wanted, viewer=viewer)
-        shown = [each for each in wanted if each in rows][:MAX_CHILDREN]
+        known = [each for each in wanted if each in rows]
+        shown = known[:MAX_CHILDREN] if depth < MAX_GENERATIONS else []
+        shown += [each for each in [*opened][:MAX_OPENED] if each in known and each not in shown]
         generation = _of_children(session, shown)
+        recorded |= {each: [] for each in shown}
         for step in generation:
-            recorded[step.workflow_uuid] = (*recorded.get(step.workflow_uuid, ()), step)
-    return StepChildren(rows, recorded)
+            recorded[step.workflow_uuid].append(step)
+    cut = frozenset(each for each, found in recorded.items() if len(found) > MAX_CHILD_STEPS)
+    first = {each: tuple(found[:MAX_CHILD_STEPS]) for each, found in recorded.items()}
+    return StepChildren(rows, first, frozenset(recorded), cut)
 
 
 def children(
@@ -216,18 +238,21 @@ def child_ids(steps: Iterable[StepRow]) -> list[str]:
     return list(dict.fromkeys(step.child_id for step in steps if step.child_id is not None))
 
 
-def error_texts(session: Session, workflow_id: str, ids: Sequence[int]) -> dict[int, str]:
-    """The first MAX_ERROR_EXCERPT characters of these steps' errors, which are payload."""
+def errors(session: Session, workflow_id: str, ids: Sequence[int]) -> dict[int, StoredValue]:
+    """The errors of these steps, which are payload, up to MAX_ERROR_EXCERPT characters each."""
     if not ids:
         return {}
-    found = session.all(ERRORS, id=workflow_id, ids=session.ids(ids), most=MAX_ERROR_EXCERPT)
-    return dict(found)
+    most = MAX_ERROR_EXCERPT
+    found = session.all(ERRORS, id=workflow_id, ids=session.ids(ids), most=most + 1)
+    return {number: StoredValue.up_to(most, *stored) for number, *stored in found}
 
 
 def _of_children(session: Session, ids: Sequence[str]) -> list[StepRow]:
     if not ids:
         return []
-    most = {"most": MAX_CHILD_STEPS, "rows": MAX_CHILD_STEPS * MAX_CHILDREN}
+    # One more than is shown tells whether there are more; TypeScript numbers steps from 0.
+    each = MAX_CHILD_STEPS + 2
+    most = {"most": MAX_CHILD_STEPS + 1, "rows": each * len(ids)}
     return from_records(session.all(OF_CHILDREN, ids=session.ids(ids), **most))
 
 

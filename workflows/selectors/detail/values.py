@@ -20,15 +20,17 @@ def sized(sql: str) -> Statement:
 
 @dataclass(frozen=True, slots=True)
 class StoredValue:
-    """A stored value: its text, which may be cut, and the size of the whole."""
+    """A stored value: its text, of which the end may be missing, and the size of the whole."""
 
     text: str
     size: int
     serialization: str | None
+    is_cut: bool = False
 
-    @property
-    def is_cut(self) -> bool:
-        return len(self.text) < self.size and self.text.isascii()
+    @classmethod
+    def up_to(cls, most: int, text: str, size: int, serialization: str | None) -> StoredValue:
+        """The value up to `most` characters, of a text of which one more was read if it has."""
+        return cls(text[:most], size, serialization, len(text) > most)
 
 
 def _value(column: str, source: str) -> Statement:
@@ -87,8 +89,8 @@ def value(
     """One value by its kind, or None. `step` is a step id, or an offset for kind "stream"."""
     if kind == "attributes":
         return attributes(session, workflow_id)
-    row = session.one(STATEMENTS[kind], id=workflow_id, key=key, step=step, most=most)
-    return None if row is None else StoredValue(*row)
+    row = session.one(STATEMENTS[kind], id=workflow_id, key=key, step=step, most=most + 1)
+    return None if row is None else StoredValue.up_to(most, *row)
 
 
 def attributes(session: Session, workflow_id: str) -> StoredValue | None:
