@@ -55,3 +55,21 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Preference(models.Model):
+    """What somebody chose about how pages are written for them."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", primary_key=True
+    )
+    # An IANA name; without one it is the project's zone.
+    time_zone = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        app_label = "dboshub"
+        db_table = "dboshub_preference"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.time_zone or "the project's time zone"

@@ -14,6 +14,7 @@ from dboshub.hub.views import hub
 from dboshub.incidents.views import incident, incident_list
 from dboshub.web import saved_views, views
 from dboshub.web.guard import guard
+from dboshub.web.preferences import preferences
 
 app_name = "dboshub"
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("live/", views.live, name="live"),
     path("theme/", views.theme, name="theme"),
+    path("preferences/", preferences, name="preferences"),
     path("views/save/", saved_views.save, name="save_view"),
     path("views/<int:view_id>/delete/", saved_views.delete, name="delete_view"),
     path("workflows/", include("dboshub.workflows.urls")),

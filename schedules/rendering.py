@@ -16,6 +16,7 @@ from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
 from dboshub.schedules.selectors import HISTORY_TICKS, run_ids
 from dboshub.workflows import statuses
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.rendering.time_zone import current_zone
 from dboshub.workflows.selectors.rows import WorkflowRow
 
 NEXT_RUNS = 5
@@ -36,11 +37,12 @@ ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """One future tick in the schedule's time zone and in UTC; `note` explains a clock change."""
+    """One future tick in the schedule's time zone and in that of who looks; `note` explains a clock
+    change."""
 
     ms: int
     local: str
-    utc: str
+    here: str
     note: str
 
 
@@ -182,9 +184,9 @@ def _next_run(at: datetime, changes: list[ClockChange], now: datetime) -> NextRu
             note = f"instead of {change.wall:%H:%M}, which the clocks skip"
         elif not change.is_forward and change.low <= at.replace(tzinfo=None) < change.high:
             note = "this time comes twice: the clocks go back"
-    utc = at.astimezone(UTC)
+    here = at.astimezone(current_zone())
     local = f"{format_time(at, now)} {at.tzname() or ''}".strip()
-    return NextRun(epoch_ms(at), local, format_time(utc, now), note)
+    return NextRun(epoch_ms(at), local, format_time(here, now), note)
 
 
 def _warning(change: ClockChange) -> str:

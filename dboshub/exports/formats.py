@@ -1,4 +1,4 @@
-"""Rows as CSV or NDJSON, in UTF-8. Times are ISO 8601 in UTC."""
+"""Rows as CSV or NDJSON, in UTF-8. Times are ISO 8601 in the zone of who exports."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from dboshub.exports.store import Export
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_WORKFLOW
-from dboshub.workflows.rendering.time_format import iso
+from dboshub.workflows.rendering.time_format import iso_local
 from dboshub.workflows.search.criteria import parse, public_query
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager, read_cursor
 from dboshub.workflows.selectors.payload_export import COLUMNS as PAYLOAD_COLUMNS
@@ -116,11 +116,11 @@ def audit_chunk(export: Export, user: Any, after: str) -> Chunk:
 
 def _event(event: AuditEvent) -> Record:
     facts = {name: getattr(event, name) for name in EVENT_FACTS}
-    return {"at": iso(event.at), **facts, "detail": event.detail}
+    return {"at": iso_local(event.at), **facts, "detail": event.detail}
 
 
 def _fact(name: str, value: Any) -> Any:
-    return iso(value) if name in TIMES and value is not None else value
+    return iso_local(value) if name in TIMES and value is not None else value
 
 
 def _clean_workflows(query: QueryDict, now: int, payload: bool) -> tuple[str, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from threading import BoundedSemaphore, Lock, Thread, Timer
 from typing import IO, Any
 
@@ -15,8 +16,10 @@ from dboshub.exports import store
 from dboshub.exports.formats import head, lines
 from dboshub.exports.sources import SOURCES
 from dboshub.exports.store import DONE, FAILED, RUNNING, Export
+from dboshub.web.preferences import zone_of
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.rendering.time_zone import shown_in
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,9 @@ def write(export: Export) -> Export:
     with store.writing(export.key) as file:
         file.write(head(export.format, columns))
         while True:
-            chunk = source.chunk(export, _allowed(export), after)
+            user = _allowed(export)
+            with shown_in(partial(zone_of, user)):
+                chunk = source.chunk(export, user, after)
             file.write(lines(export.format, columns, chunk.records))
             after = chunk.older
             export = _progress(export, file, len(chunk.records), chunk.reached or export.reached)

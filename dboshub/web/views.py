@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect
 from django.urls import URLPattern, get_script_prefix, resolve, reverse
 from django.urls.resolvers import ResolverMatch, RoutePattern
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.web.context_processors import THEME_COOKIE, THEMES
+from dboshub.web.return_address import return_address
 from dboshub.workflows.views.preferences import remember
 
 UPGRADE_REQUIRED = 426
@@ -44,18 +42,10 @@ live.is_live_socket = True  # type: ignore[attr-defined]  # read by dboshub.live
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember the colours a person chose, in a cookie the page reads before it is drawn."""
     chosen = request.POST.get("theme", "")
-    response = redirect(_back(request))
+    response = redirect(return_address(request))
     if chosen in THEMES:
         remember(request, response, THEME_COOKIE, chosen)
     return response
-
-
-def _back(request: HttpRequest) -> str:
-    referrer = request.META.get("HTTP_REFERER", "")
-    if url_has_allowed_host_and_scheme(referrer, {request.get_host()}):
-        parts = urlsplit(referrer)
-        return f"{parts.path}?{parts.query}".rstrip("?")
-    return resolve_url("dboshub:home")
 
 
 class UnknownAddresses(URLPattern):

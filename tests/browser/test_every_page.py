@@ -61,6 +61,7 @@ PAGES = {
         "/workflows/statistics/",
         "/workflows/statistics/?span=24h&sort=-p95&by=version&internal=yes",
         "/workflows/statistics/?find=nothing",
+        "/preferences/",
     ),
     "workflows": (
         "/workflows/run/every-1",

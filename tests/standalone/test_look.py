@@ -66,6 +66,7 @@ def use_what_is_its_own(visitor: Visitor) -> None:
     """Everything that a viewer may do that is kept in the dashboard's own database."""
     for address, data in (
         ("/theme/", {"theme": "dark"}),
+        ("/preferences/", {"time_zone": "Asia/Tokyo"}),
         ("/views/save/", {"page": "workflows", "name": "mine", "query": "status=ERROR"}),
         ("/views/1/delete/", {}),
         ("/exports/new/", {"of": "workflows", "format": "csv", "filter": "", "reason": "why"}),

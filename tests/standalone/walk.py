@@ -78,6 +78,7 @@ OWN = {
     "logout",
     "password_change",
     "dboshub:theme",
+    "dboshub:preferences",
     "dboshub:workflows:columns",
     "dboshub:save_view",
     "dboshub:delete_view",

@@ -24,7 +24,7 @@ def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
 
 
 def theme_of(page: bytes) -> str:
-    found = re.search(rb'<html lang="en" data-theme="(\w+)">', page)
+    found = re.search(rb'<html lang="en" data-theme="(\w+)" ', page)
     assert found
     return found[1].decode()
 

@@ -194,7 +194,7 @@ def test_a_change_of_the_clocks_is_warned_of() -> None:
         "instead of 02:30, which the clocks skip",
     ]
     assert spring.next_runs[1].local == "Sun 28 Mar 03:00 CEST"
-    assert spring.next_runs[1].utc == "Sun 28 Mar 01:00"
+    assert spring.next_runs[1].here == "Sun 28 Mar 01:00"
     autumn = rendering.show(row, datetime(2027, 10, 29, 12, tzinfo=UTC))
     assert "02:30 comes twice" in autumn.warnings[0]
     assert "this time comes twice: the clocks go back" in [each.note for each in autumn.next_runs]

@@ -39,7 +39,7 @@ BUDGETS = {
     "dboshub:schedules:list": 9,
     "dboshub:exports:list": 4,
     "dboshub:audit": 6,
-    "dboshub:hub": 43,
+    "dboshub:hub": 45,
 }
 
 

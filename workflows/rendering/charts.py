@@ -11,10 +11,11 @@ from dboshub.workflows.rendering.time_format import (
     HOUR,
     MINUTE,
     SECOND,
-    absolute,
     duration,
-    utc_datetime,
+    local_datetime,
+    minute,
 )
+from dboshub.workflows.rendering.time_zone import zone_name
 from dboshub.workflows.rendering.waterfall.scale import percent
 from dboshub.workflows.rollups import histogram
 from dboshub.workflows.rollups.series import TimeBucket
@@ -182,13 +183,13 @@ def labels(buckets: Sequence[TimeBucket]) -> list[Label]:
 
 
 def _clock(at: int, step: int) -> str:
-    return utc_datetime(at).strftime("%H:%M" if step < HOUR else "%d %b")
+    return local_datetime(at).strftime("%H:%M" if step < HOUR else "%d %b")
 
 
 def column(
     place: int, of: int, bucket: TimeBucket, link: Link, said: str, rects: tuple[Rect, ...]
 ) -> ChartColumn:
-    start = f"{absolute(bucket.at)[:16]} to {absolute(bucket.until)[11:16]} UTC"
+    start = f"{minute(bucket.at)} to {minute(bucket.until)[11:]} {zone_name()}"
     if bucket.is_gap:
         said = "not counted"
     elif bucket.covered < bucket.expected:

@@ -75,7 +75,7 @@ def absolute_time(ms: int | None) -> SafeString:
     if ms is None:
         return NOTHING
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
+        '<time class="moment" datetime="{}" title="{}">{}</time>',
         time_format.iso(ms),
         time_format.relative(ms, now_ms()),
         time_format.absolute(ms),

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from django.utils.crypto import salted_hmac
 
 from dboshub.workflows.rendering.error_facts import ErrorFacts, error_facts
-from dboshub.workflows.rendering.time_format import absolute
+from dboshub.workflows.rendering.time_format import minute
+from dboshub.workflows.rendering.time_zone import zone_name
 from dboshub.workflows.rendering.waterfall.scale import percent
 from dboshub.workflows.selectors.decisions import UNDECIDED, Decision, decisions
 from dboshub.workflows.selectors.detail.steps import GET_RESULT
@@ -212,8 +213,8 @@ def _bars(found: list[Case], start: int, end: int) -> tuple[Bar, ...]:
     bars = []
     for place, number in sorted(counted.items()):
         height = max(2.0, round(HEIGHT * number / top, 1))
-        since = absolute(start + place * step)[:16]
-        title = f"{number:,} from {since} to {absolute(start + (place + 1) * step)[:16]} UTC"
+        since, until = minute(start + place * step), minute(start + (place + 1) * step)
+        title = f"{number:,} from {since} to {until} {zone_name()}"
         bars.append(
             Bar(percent(100 * place / BARS), percent(100 / BARS), HEIGHT - height, height, title)
         )

@@ -9,6 +9,7 @@ from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.invocation import command
 from dboshub.workflows.rendering import components
 from dboshub.workflows.rendering.chart_svg import chart_columns
+from dboshub.workflows.rendering.time_zone import project_zone_name, zone_name
 
 register = template.Library()
 
@@ -22,6 +23,8 @@ register.simple_tag(components.duration)
 register.simple_tag(components.elapsed, name="since")
 register.simple_tag(is_read_only, name="read_only")
 register.simple_tag(command)
+register.simple_tag(zone_name)
+register.simple_tag(project_zone_name)
 register.filter("may_act", may_act)
 
 

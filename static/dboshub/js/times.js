@@ -1,5 +1,5 @@
-// Keeps "42 s ago" and running durations true. The words are those of workflows/moments.py.
-import { refreshZone } from "./zones.js";
+// Keeps "42 s ago" and running durations true. The words are those of rendering/time_format.py.
+import { dayOf, inPageZone } from "./zones.js";
 
 const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const STEPS = [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [SECOND, "s"]];
@@ -7,9 +7,15 @@ const SPANS = [[DAY, "d", HOUR, "h"], [HOUR, "h", MINUTE, "min"], [MINUTE, "min"
 
 // The server's clock rules: what it rendered and what is counted here must agree.
 let ahead = 0;
+let day = "";
 
 export function setClock(serverNow) {
   ahead = serverNow - Date.now();
+}
+
+// What the server pushes is written for nobody in particular.
+export function writeTimes(root) {
+  inPageZone(root, Date.now() + ahead);
 }
 
 export function relative(ms, now) {
@@ -38,7 +44,11 @@ function refresh() {
     const text = going(now - Number(counter.dataset.since));
     if (counter.textContent !== text) counter.textContent = text;
   }
-  refreshZone(now);
+  // At midnight, the times of today become those of yesterday.
+  if (dayOf(now) !== day) {
+    if (day) inPageZone(document, now);
+    day = dayOf(now);
+  }
 }
 
 export function keepTimes() {

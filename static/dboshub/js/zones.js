@@ -1,64 +1,77 @@
-// Times in the reader's own zone, where they chose so. Pages come in UTC and say so; without scripts
-// that is what stays. The words are those of workflows/moments.py.
-const KEY = "dboshub-zone";
-const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const DATE = { day: "2-digit", month: "short" };
+// Times in the zone of the page, which its reader chose. The server writes pages so. What it pushes is
+// the same for all readers, and is written again here. The words are those of rendering/time_format.py.
+const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+const SHORT = { ...TIME, day: "2-digit", month: "short", year: "numeric" };
+const FULL = { ...TIME, day: "2-digit", month: "2-digit", year: "numeric", timeZoneName: "longOffset" };
 
-let zone = "UTC";
+const formats = new Map();
 
-function parts(ms, options) {
-  const format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
-  return Object.fromEntries(format.formatToParts(ms).map((part) => [part.type, part.value]));
+function pageZone() {
+  return document.documentElement.dataset.zone || "UTC";
 }
 
-export function clock(ms, now, inZone = zone) {
-  const all = { ...TIME, ...DATE, second: "2-digit", year: "numeric", timeZone: inZone };
-  const then = parts(ms, all), today = parts(now, all);
+function parts(ms, timeZone, options) {
+  const key = timeZone + options.month;
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { timeZone, ...options }));
+  return Object.fromEntries(formats.get(key).formatToParts(ms).map((part) => [part.type, part.value]));
+}
+
+export function clock(ms, now, zone = pageZone()) {
+  const then = parts(ms, zone, SHORT), today = parts(now, zone, SHORT);
   const isToday = ["day", "month", "year"].every((part) => then[part] === today[part]);
   if (isToday) return `${then.hour}:${then.minute}:${then.second}`;
   const year = then.year === today.year ? "" : ` ${then.year}`;
   return `${then.day} ${then.month.slice(0, 3)}${year} ${then.hour}:${then.minute}`;
 }
 
-function name() {
-  return zone === "UTC" ? "UTC" : parts(Date.now(), { timeZoneName: "short" }).timeZoneName;
+export function absolute(ms, zone = pageZone()) {
+  const then = parts(ms, zone, FULL);
+  const thousandths = String(((ms % 1000) + 1000) % 1000).padStart(3, "0");
+  const text = `${then.year}-${then.month}-${then.day} ${then.hour}:${then.minute}:${then.second}.${thousandths}`;
+  if (zone === "UTC") return `${text} UTC`;
+  return `${text} ${then.timeZoneName.slice(3) || "+00:00"} ${zone}`;
 }
 
 function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element && element.textContent !== text) element.textContent = text;
 }
 
-export function refreshZone(now) {
-  // What the server wrote is right already, until somebody has chosen otherwise.
-  if (zone === "UTC" && !document.documentElement.dataset.zone) return;
-  document.documentElement.dataset.zone = zone;
-  for (const each of document.querySelectorAll("time.when > .clock")) {
-    say(each, clock(Date.parse(each.parentElement.dateTime), now));
+// Writes the times within a node again; `now` decides which of them are of today.
+export function inPageZone(root, now) {
+  try {
+    for (const each of root.querySelectorAll("time.when")) {
+      const ms = Date.parse(each.dateTime);
+      each.title = absolute(ms);
+      say(each.querySelector(".clock"), clock(ms, now));
+    }
+    for (const each of root.querySelectorAll("time.moment")) say(each, absolute(Date.parse(each.dateTime)));
+    for (const label of root.querySelectorAll("[data-zone-name]")) say(label, pageZone());
+  } catch (error) {
+    // A browser that does not know the zone leaves times as they came, each with its zone beside it.
+    if (!(error instanceof RangeError)) throw error;
   }
-  for (const label of document.querySelectorAll("[data-zone-name]")) say(label, name());
 }
 
+export function dayOf(ms) {
+  try {
+    return parts(ms, pageZone(), SHORT).day;
+  } catch {
+    return "";
+  }
+}
+
+// Offers the zone of this browser, which the server cannot know.
 export function offerZones(root = document) {
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const form = root.querySelector("[data-zone-form]");
-  try {
-    zone = localStorage.getItem(KEY) === "own" ? own : "UTC";
-  } catch {
-    return;
+  if (!own) return;
+  const hint = root.querySelector("[data-own-zone]");
+  if (hint) {
+    hint.querySelector("span").textContent = own;
+    hint.hidden = false;
   }
-  if (!form || !own || own === "UTC") return;
-  const buttons = [...form.querySelectorAll("button")];
-  const show = () => buttons.forEach((each) => each.setAttribute("aria-pressed", String((each.value === "own") === (zone !== "UTC"))));
-  buttons.find((each) => each.value === "own").textContent = own.split("/").pop().replaceAll("_", " ");
-  form.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    zone = button.value === "own" ? own : "UTC";
-    document.documentElement.dataset.zone = zone;
-    localStorage.setItem(KEY, button.value);
-    show();
-    refreshZone(Date.now());
-  });
-  form.hidden = form.previousElementSibling.hidden = false;
-  show();
+  const buttons = [...root.querySelectorAll("[data-zone-form] button")];
+  const last = buttons.pop();
+  if (!last || buttons.some((each) => each.textContent === own)) return;
+  last.value = last.textContent = own;
+  last.hidden = false;
 }

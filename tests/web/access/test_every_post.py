@@ -237,6 +237,14 @@ CASES: dict[str, list[Case]] = {
         )
     ],
     # Everybody's own.
+    "dboshub:preferences": [
+        Case(
+            data={"time_zone": "Asia/Tokyo"},
+            needs="",
+            row=("save", "preference", "time zone"),
+            asks_why=False,
+        )
+    ],
     "password_change": [
         Case(
             data={"old_password": PASSWORD}

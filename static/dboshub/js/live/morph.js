@@ -1,10 +1,13 @@
 // Makes an element's content equal to new HTML by changing as little as possible: nodes that stay
 // keep their focus, scroll, selection, and what their reader opened.
+import { writeTimes } from "../times.js";
+
 const THEIRS = new Set(["open", "aria-expanded", "data-htmx-powered"]);
 
 export function morph(element, html) {
   const wanted = document.createElement("template");
   wanted.innerHTML = html;
+  writeTimes(wanted.content);
   children(element, wanted.content);
 }
 
