@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dboshub.workflows.rendering.chart_svg import chart_columns
@@ -75,6 +77,14 @@ def test_nothing_at_all_still_has_axes() -> None:
 def test_what_is_counted_in_part_says_so() -> None:
     part = TimeBucket(0, 5 * M, 2, 5, Tally())
     assert "(2 of 5 minutes counted)" in throughput([part], link).columns[0].title
+
+
+@pytest.mark.parametrize("make", [throughput, failure_rate, durations])
+def test_a_summary_claims_no_more_than_was_counted(make: Any) -> None:
+    counted, missing = stretch(0, took=5, succeeded=1), stretch(1, covered=0)
+    assert "counted" not in make([counted], link).summary
+    assert make([counted, missing], link).summary.endswith(", as far as counted.")
+    assert make([missing], link).summary == "Nothing of this time is counted."
 
 
 def test_few_labels_say_when() -> None:

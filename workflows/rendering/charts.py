@@ -106,7 +106,7 @@ def throughput(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     total = sum(each.ended for each in buckets)
     return Chart(
         "Ended",
-        f"{total:,} workflow{'' if total == 1 else 's'} ended.",
+        _counted(buckets, f"{total:,} workflow{'' if total == 1 else 's'} ended"),
         tuple(columns),
         (Grid(0, f"{top:,}"), Grid(HEIGHT / 2, f"{top / 2:,g}")),
         legend=(
@@ -129,7 +129,8 @@ def failure_rate(buckets: Sequence[TimeBucket], link: Link) -> Chart:
         said = f"{each.failed:,} of {each.ended:,} failed, {share:.1%}"
         columns.append(column(place, len(buckets), each, link, said, rects))
     failed, ended = (sum(getattr(each, of) for each in buckets) for of in ("failed", "ended"))
-    summary = f"{failed:,} of {ended:,} failed" + (f", {failed / ended:.1%}." if ended else ".")
+    of_all = f", {failed / ended:.1%}" if ended else ""
+    summary = _counted(buckets, f"{failed:,} of {ended:,} failed{of_all}")
     grid = (Grid(0, f"{top} %"), Grid(HEIGHT / 2, f"{top / 2:g} %"))
     return Chart("Failure rate", summary, tuple(columns), grid)
 
@@ -157,12 +158,19 @@ def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     longest = max((each["p99"] or 0 for each in found), default=0)
     return Chart(
         "Run time",
-        f"p99 at most {duration(longest)}." if known else "No run ended.",
+        _counted(buckets, f"p99 at most {duration(longest)}" if known else "No run ended"),
         tuple(columns),
         tuple(grid),
         tuple(curves),
         tuple((f"curve-{name}", name) for name in SHARES),
     )
+
+
+def _counted(buckets: Sequence[TimeBucket], said: str) -> str:
+    """A summary as a sentence that claims no more than was counted."""
+    if all(each.is_gap for each in buckets):
+        return "Nothing of this time is counted."
+    return f"{said}, as far as counted." if any(each.is_gap for each in buckets) else f"{said}."
 
 
 def percentiles(bucket: TimeBucket) -> dict[str, int | None]:
