@@ -9,6 +9,7 @@ from django.urls import include, path
 
 from dboshub.audit.changes import change
 from dboshub.audit.views import audit
+from dboshub.global_search.views import find, find_names, find_values
 from dboshub.home.views import home
 from dboshub.hub.views import hub
 from dboshub.incidents.views import incident, incident_list
@@ -21,6 +22,9 @@ app_name = "dboshub"
 urlpatterns = [
     path("", home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("find/", find, name="find"),
+    path("find/names/", find_names, name="find_names"),
+    path("find/values/", find_values, name="find_values"),
     path("live/", views.live, name="live"),
     path("theme/", views.theme, name="theme"),
     path("preferences/", preferences, name="preferences"),

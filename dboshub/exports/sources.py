@@ -66,6 +66,10 @@ class Chunk:
     reached: int | None
 
 
+# Fields of the form of an export, which may stand beside the filter.
+FORM_FIELDS = ("format", "payload", "reason")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A list that can be exported.
@@ -124,7 +128,7 @@ def _fact(name: str, value: Any) -> Any:
 
 
 def _clean_workflows(query: QueryDict, now: int, payload: bool) -> tuple[str, tuple[str, ...]]:
-    criteria = parse(query, now=now, attributes=payload)
+    criteria = parse(query, now=now, attributes=payload, besides=FORM_FIELDS)
     return criteria.query(columns=None), criteria.problems
 
 

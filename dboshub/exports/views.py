@@ -39,6 +39,7 @@ INVALID, CONFLICT = 422, 409
 PIECE_BYTES = 65_536
 MAX_REASON_LENGTH = 1_000
 FULL = "There are too many exports. Discard some of yours, or wait until they expire."
+NOT_UNDERSTOOD = "The filter is not understood, so nothing is exported."
 NO_REASON = "An export of payloads needs a reason: write what it is for."
 
 
@@ -74,6 +75,10 @@ def _begin(request: HttpRequest, source: Source, context: dict[str, Any]) -> Htt
         raise PermissionDenied("Exporting payloads needs the permission “view payload”.")
     if request.POST.get("format", "") not in FORMATS:
         raise Http404("no such format")
+    if context["problems"]:
+        # Without what is not understood, the filter would match more.
+        context["refusal"] = NOT_UNDERSTOOD
+        return render(request, "dboshub/exports/new.html", context, status=INVALID)
     if wants_payload and not reason:
         context |= {"refusal": NO_REASON, "wants_payload": True}
         return render(request, "dboshub/exports/new.html", context, status=INVALID)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -20,14 +20,13 @@ from dboshub.workflows.actions.audit import actor_of, record
 from dboshub.workflows.live.subscriptions import canonical
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.search.attributes import PREFIX
+from dboshub.workflows.search.criteria import parse
 
 SHARE = "dboshub.share_view"
 PAGES = {"workflows": "dboshub:workflows:list"}
 # As many as one can find again.
 MOST = 50
 LONGEST_QUERY = 8_000
-# Where a page begins is no part of what it shows.
-CURSOR_KEYS = ("after", "before", "q", "and")
 
 
 class SaveForm(forms.Form):
@@ -41,8 +40,11 @@ class SaveForm(forms.Form):
     is_shared = forms.BooleanField(required=False)
 
     def clean_query(self) -> str:
-        pairs = parse_qsl(self.cleaned_data["query"])
-        return urlencode([(key, value) for key, value in pairs if key not in CURSOR_KEYS])
+        # Where a page begins is no part of what it shows.
+        criteria = parse(QueryDict(self.cleaned_data["query"]), now=0, attributes=True)
+        if criteria.problems:
+            raise forms.ValidationError(" ".join(criteria.problems))
+        return criteria.query()
 
 
 def views_for(user: Any, page: str) -> list[SavedView]:

@@ -47,6 +47,10 @@ SIGNATURE = {
 PAGES = {
     "lists": (
         "/",
+        "/find/",
+        "/find/?q=every",
+        "/find/?q=colour:red",
+        "/find/?q=absent",
         "/workflows/",
         "/workflows/?status=failed&name=absent",
         "/workflows/?q=status%3Afailed+colour%3Ared+nonsense:",

@@ -27,6 +27,7 @@ LIBRARIES = {
     "hub": "dboshub.workflows.template_tags.hub",
     "live": "dboshub.workflows.template_tags.live",
     "payloads": "dboshub.workflows.template_tags.payloads",
+    "global_search": "dboshub.global_search.tags",
     "saved_views": "dboshub.web.saved_view_tags",
 }
 

@@ -5,7 +5,7 @@ A key means the same in the URL, in the search box and in live updates. No SQL i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +20,7 @@ from dboshub.workflows.search.predicates import (
     hidden_predicate,
     id_predicate,
     is_negated,
+    no_row,
     null_predicate,
     present_predicate,
     since_predicate,
@@ -41,6 +42,7 @@ from dboshub.workflows.search.terms import (
     read_terms,
     read_time,
     without_nul,
+    written_time,
 )
 
 # What stands for the value of an attribute.
@@ -56,6 +58,7 @@ class Criteria:
     `texts` holds (query key, value) pairs, also for ids and attributes: a row matches one of the
     values of a key, and all negations. `words` are the bare words of the search box. `given` holds
     the (key, value) pairs that were understood, `problems` a message for each that was not.
+    `refused` holds pairs whose key does not exist or may not be used: links keep them.
     `columns` does not filter: it is kept in the query string.
     """
 
@@ -69,6 +72,7 @@ class Criteria:
     words: str = ""
     problems: tuple[str, ...] = ()
     given: tuple[tuple[str, str], ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
     columns: str = ""
 
     @property
@@ -82,7 +86,12 @@ class Criteria:
         return not self.internal and not pointed
 
     def predicates(self) -> list[Predicate]:
-        """One predicate per criterion; a row of the list matches all of them."""
+        """One predicate per criterion; a row of the list matches all of them.
+
+        A filter that is not understood matches no row: one with less criteria would match more.
+        """
+        if self.problems:
+            return [no_row()]
         found = [_text_criterion(at, *each) for at, each in enumerate(self._by_key())]
         if self.statuses:
             found.append(status_predicate(self.statuses))
@@ -154,17 +163,21 @@ class Criteria:
 
     @property
     def _query_pairs(self) -> list[tuple[str, str]]:
-        return [*self.given, *([("columns", self.columns)] if self.columns else [])]
+        return [*self._criteria, *([("columns", self.columns)] if self.columns else [])]
+
+    @property
+    def _criteria(self) -> tuple[tuple[str, str], ...]:
+        return (*self.given, *self.refused)
 
     @property
     def box(self) -> str:
         """This filter as text of the search box."""
-        return write_box(self.given)
+        return write_box((key, written_time(key, value)) for key, value in self._criteria)
 
     @property
     def box_without_options(self) -> str:
         """The same without the keys that the form has fields for: times and flags."""
-        return write_box(pair for pair in self.given if pair[0] not in SINGLE)
+        return write_box(pair for pair in self._criteria if pair[0] not in SINGLE)
 
     def narrowed_by(self, key: str, value: str) -> Criteria:
         """This filter with one more criterion, which replaces its bare words."""
@@ -173,7 +186,7 @@ class Criteria:
 
     @property
     def is_empty(self) -> bool:
-        return not self.given
+        return not self.given and not self.problems
 
 
 def public_query(query: str) -> str:
@@ -183,14 +196,16 @@ def public_query(query: str) -> str:
     return urlencode([(key, HIDDEN if key.startswith(PREFIX) else value) for key, value in given])
 
 
-def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
+def parse(
+    query: Query, *, now: int, attributes: bool = False, besides: Container[str] = ()
+) -> Criteria:
     """Read a query string, including the search box `q`; `now` is epoch ms.
 
     A criterion that is not understood is left out and named in `problems`; so is one on
-    attributes, unless `attributes` permits them.
+    attributes, unless `attributes` permits them. `besides` are keys that are no criteria.
     """
     problems: list[str] = []
-    terms = read_terms(query, problems, attributes)
+    terms, refused = read_terms(query, problems, attributes, besides)
     statuses = read_statuses([value for key, value in terms if key == "status"], problems)
     single = {key: value for key, value in terms if key in SINGLE}
     since, until = (read_time(single.get(key, ""), now, problems) for key in ("since", "until"))
@@ -215,6 +230,7 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
         words=" ".join(value for key, value in terms if not key),
         problems=tuple(dict.fromkeys(problems))[:MAX_PROBLEMS],
         given=tuple(given),
+        refused=tuple(refused),
         columns=without_nul(query.get("columns", ""))[:MAX_VALUE_LENGTH],
     )
 

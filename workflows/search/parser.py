@@ -7,8 +7,7 @@ meaning of keys is defined in `terms`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable
 
 # A key and its value as in a query string; the key of a bare word is "".
 Term = tuple[str, str]
@@ -56,9 +55,9 @@ def write_term(key: str, value: str) -> str:
     return f"{minus}{key}:{quoted(said)}"
 
 
-def quoted(value: str) -> str:
-    """A value, in quotes if it needs them."""
-    if PLAIN.fullmatch(value):
+def quoted(value: str, *, always: bool = False) -> str:
+    """A value, in quotes if it needs them: a word with a colon always does."""
+    if not always and PLAIN.fullmatch(value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -67,11 +66,6 @@ def exactly(value: str) -> str:
     """The value with `=` before it if it would otherwise be read as an operator."""
     is_sign = value[:1] in ("!", "=") or value.endswith("*") or value == "-"
     return f"={value}" if is_sign else value
-
-
-def suggestion(key: str, keys: Sequence[str]) -> str:
-    near = get_close_matches(key, keys, n=1)
-    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _unescaped(text: str) -> str:

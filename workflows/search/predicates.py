@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 RowTest = Callable[[Any], bool]
+
+# Databases differ in how they lower other letters.
+LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +53,39 @@ def any_of(predicates: Sequence[Predicate]) -> Predicate:
     return replace(
         predicates[0],
         sql=f"({' OR '.join(each.sql for each in predicates)})",
-        sqlite=predicates[0].sqlite and f"({' OR '.join(each.sqlite for each in predicates)})",
+        sqlite=f"({' OR '.join(each.sqlite or each.sql for each in predicates)})",
         params={name: value for each in predicates for name, value in each.params.items()},
         matches=lambda row: any(each.matches(row) for each in predicates),
     )
 
 
 def text_predicate(key: str, column: str, value: str) -> Predicate:
-    """A predicate on a text column. Values: `x` or `=x` (equal), `x*` (prefix), `-` (NULL), and `!`
-    before any of these (negation)."""
+    """A predicate on a text column. Values: `x` or `=x` (equal), `x*` (prefix), `*x*` (anywhere,
+    ignoring case of ASCII letters), `-` (NULL), and `!` before any of these (negation)."""
     return with_negation(value, lambda said: _text(key, column, said))
 
 
 def id_predicate(key: str, value: str) -> Predicate:
-    """A predicate on the workflow id: its prefix, or with `!` no such prefix."""
-    return with_negation(
-        value, lambda said: prefix_predicate(key, "workflow_uuid", id_prefix(said))
-    )
+    """A predicate on the workflow id: its prefix, or any fragment of it; with `!` none of these."""
+    return with_negation(value, lambda said: _id(key, said))
+
+
+def _id(key: str, value: str) -> Predicate:
+    part = fragment(value)
+    if part is not None:
+        return fragment_predicate(key, "workflow_uuid", part)
+    return prefix_predicate(key, "workflow_uuid", id_prefix(value))
 
 
 def is_negated(value: str) -> bool:
     said = value.lstrip("!")
     return bool(said) and (len(value) - len(said)) % 2 == 1
+
+
+def fragment(value: str) -> str | None:
+    """The `x` of a value `*x*`; None for any other."""
+    is_fragment = len(value) > 2 and value.startswith("*") and value.endswith("*")
+    return value[1:-1] if is_fragment else None
 
 
 def id_prefix(value: str) -> str:
@@ -89,6 +104,9 @@ def with_negation(value: str, plain: Callable[[str], Predicate]) -> Predicate:
 def _text(key: str, column: str, value: str) -> Predicate:
     if value == "-":
         return null_predicate(key, column)
+    part = fragment(value)
+    if part is not None:
+        return fragment_predicate(key, column, part)
     if value.endswith("*") and len(value) > 1 and not value.startswith("="):
         return prefix_predicate(key, column, value[:-1])
     exact = literal(value)
@@ -102,6 +120,11 @@ def literal(value: str) -> str:
     return value[1:] if value.startswith("=") and len(value) > 1 else value
 
 
+def no_row() -> Predicate:
+    """No row: of a filter that is not understood."""
+    return Predicate("problems", "1 = 0", {}, lambda row: False)
+
+
 def null_predicate(key: str, column: str) -> Predicate:
     return Predicate(key, f"{column} IS NULL", {}, lambda row: getattr(row, column) is None)
 
@@ -113,6 +136,18 @@ def prefix_predicate(key: str, column: str, prefix: str) -> Predicate:
         f"SUBSTR({column}, 1, LENGTH(:{key})) = :{key}",
         {key: prefix},
         lambda row: (getattr(row, column) or "").startswith(prefix),
+    )
+
+
+def fragment_predicate(key: str, column: str, part: str) -> Predicate:
+    """Values that contain `part`; of letters, only A to Z are the same in both cases."""
+    sought = part.translate(LOWER)
+    return Predicate(
+        key,
+        f'STRPOS(LOWER({column} COLLATE "C"), :{key}) > 0',
+        {key: sought},
+        lambda row: sought in (getattr(row, column) or "").translate(LOWER),
+        sqlite=f"INSTR(LOWER({column}), :{key}) > 0",
     )
 
 

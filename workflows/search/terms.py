@@ -6,14 +6,15 @@ A term that is not understood is left out, and a message is added to `problems`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, Protocol
 
 from dboshub.workflows.django_settings import redacted_names
 from dboshub.workflows.name_patterns import name_patterns
 from dboshub.workflows.search.attributes import PREFIX, is_path
-from dboshub.workflows.search.parser import Term, read_box, suggestion
+from dboshub.workflows.search.parser import ALIASES, Term, read_box
 from dboshub.workflows.search.predicates import is_negated
 from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUS_STYLES, STATUSES
 
@@ -50,11 +51,17 @@ KEYS = ("status", "id", *TEXT_KEYS, *SINGLE)
 YES = ("yes", "1", "on", "true")
 # Query keys that hold search box text: the box, and what a click on a cell adds.
 SEARCH_BOX_KEYS = ("q", "and")
+# Query keys of pages with a filter that are no part of it.
+PAGE_KEYS = frozenset(
+    ("columns", "after", "before", "open", "start", "found", "part", "of", "csrfmiddlewaretoken")
+)
+MAX_KEY_LENGTH = 100
 MAX_VALUE_LENGTH = 1_000
 MAX_BOX_LENGTH = 10_000
 MAX_CRITERIA = 50
 MAX_PROBLEMS = 10
 SPAN = re.compile(r"(\d{1,6})\s*([smhdw])")
+EPOCH = re.compile(r"[0-9]{11,15}")
 SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 
@@ -66,18 +73,28 @@ class Query(Protocol):
     def __iter__(self) -> Any: ...
 
 
-def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term]:
-    """All terms in the order of KEYS, each once. `attributes` permits terms on attributes."""
+def given_terms(query: Query, problems: list[str], besides: Container[str] = ()) -> list[Term]:
+    """All terms as they are written, each once, of any key but those of the page (`besides`)."""
     terms = [
-        (key, without_nul(value)[:MAX_VALUE_LENGTH])
+        (ALIASES.get(key, key), without_nul(value)[:MAX_VALUE_LENGTH])
         for key in query
-        if key in KEYS or key.startswith(PREFIX)
+        if key not in SEARCH_BOX_KEYS and key not in PAGE_KEYS and key not in besides
         for value in query.getlist(key)
     ]
     for key in SEARCH_BOX_KEYS:
         for text in query.getlist(key):
             terms += read_box(without_nul(text)[:MAX_BOX_LENGTH], problems)
-    terms = list(dict.fromkeys(_normalized(*term) for term in terms if term[1]))
+    return list(dict.fromkeys(_normalized(*term) for term in terms if term[1]))
+
+
+def read_terms(
+    query: Query, problems: list[str], attributes: bool, besides: Container[str] = ()
+) -> tuple[list[Term], list[Term]]:
+    """All terms in the order of KEYS, each once, and those that are refused.
+
+    `attributes` permits terms on attributes.
+    """
+    terms = given_terms(query, problems, besides)
     if len(terms) > MAX_CRITERIA:
         problems.append(f"A filter has at most {MAX_CRITERIA} criteria; the rest was left out.")
     found = [term for term in terms[:MAX_CRITERIA] if _is_known(term, problems)]
@@ -87,7 +104,8 @@ def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term
         )
         found = [term for term in found if not term[0].startswith(PREFIX)]
     order = {key: at for at, key in enumerate(KEYS)}
-    return sorted(found, key=lambda term: order.get(term[0], len(order)))
+    kept = sorted(found, key=lambda term: order.get(term[0], len(order)))
+    return kept, [term for term in terms if term not in found]
 
 
 def _is_known(term: Term, problems: list[str]) -> bool:
@@ -101,9 +119,17 @@ def _is_known(term: Term, problems: list[str]) -> bool:
         problems.append(f"{key} names no attribute: write attr.key:value or attr.outer.key:value.")
     else:
         problems.append(
-            f"There is no key {key!r}.{suggestion(key, KEYS)} Put a text with a colon in quotes."
+            f"There is no key {key[:MAX_KEY_LENGTH]!r}. Did you mean {nearest_key(key)}? "
+            "Put a text with a colon in quotes."
         )
     return False
+
+
+def nearest_key(key: str) -> str:
+    """The key that is spelled most like one that does not exist, or an attribute of that name."""
+    near = get_close_matches(key.lower(), (*KEYS, *ALIASES), n=1, cutoff=0.75)
+    found = ALIASES.get(near[0], near[0]) if near else f"{PREFIX}{key}"
+    return found[:MAX_KEY_LENGTH]
 
 
 def _is_redacted(key: str) -> bool:
@@ -143,13 +169,25 @@ def read_statuses(given: Iterable[str], problems: list[str]) -> tuple[str, ...]:
     return tuple(status for status in STATUSES if status in wanted - refused)
 
 
+def written_time(key: str, value: str) -> str:
+    """A value as people read it: of a time in epoch milliseconds, the date and time (UTC)."""
+    if key not in ("since", "until") or not EPOCH.fullmatch(value):
+        return value
+    try:
+        moment = datetime.fromtimestamp(int(value) / 1_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return value
+    exact = "seconds" if int(value) % 1_000 == 0 else "milliseconds"
+    return moment.replace(tzinfo=None).isoformat(timespec=exact)
+
+
 def read_time(value: str, now: int, problems: list[str]) -> int | None:
     if not value:
         return None
     span = SPAN.fullmatch(value)
     if span:
         return now - int(span[1]) * SPAN_MS[span[2]]
-    if re.fullmatch(r"\d{11,15}", value):
+    if EPOCH.fullmatch(value):
         return int(value)
     try:
         moment = datetime.fromisoformat(value)

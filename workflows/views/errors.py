@@ -31,6 +31,7 @@ from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.error_groups import (
     FAILURE,
+    PARTS,
     Case,
     ErrorGroup,
     cases,
@@ -164,7 +165,7 @@ def _read(request: HttpRequest) -> FailedRuns:
     viewer = viewer_for(request.user)
     with bounded_reading() as session:
         now = database_now(session)
-        criteria = parse(request.GET, now=now, attributes=payload)
+        criteria = parse(request.GET, now=now, attributes=payload, besides=PARTS)
         cursor = read_cursor(request.GET.get("after", ""))
         page = WorkflowPager(session, only_failed(criteria), viewer, size=MAX_RUNS).after(cursor)
         works = failed_works(session, page.rows, viewer=viewer)

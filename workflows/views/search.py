@@ -40,18 +40,18 @@ def workflow_by_whole_id(
 
 
 def resolve(session: Session, criteria: Criteria, viewer: Viewer) -> Criteria:
-    """Turn bare words into a prefix of ids, or of names if no id matches."""
+    """Turn bare words into a prefix of ids, else of known names, else into a fragment of ids."""
     words = criteria.words
-    if not words:
+    if not words or criteria.problems:
         return criteria
     by_id = WorkflowPager(
         session, Criteria(texts=(("id", words),), internal=True), viewer, size=1
     ).first()
-    return (
-        criteria.narrowed_by("id", words)
-        if by_id.rows
-        else criteria.narrowed_by("name", f"{words}*")
-    )
+    if by_id.rows:
+        return criteria.narrowed_by("id", words)
+    if any(name.startswith(words) for name in known_values(session, viewer)["name"]):
+        return criteria.narrowed_by("name", f"{words}*")
+    return criteria.narrowed_by("id", f"*{words}*")
 
 
 def typed(query: Mapping[str, str], criteria: Criteria) -> str:

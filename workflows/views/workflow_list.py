@@ -18,10 +18,11 @@ from django_htmx.http import HttpResponseClientRedirect, push_url
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.subscriptions import subscription_for
-from dboshub.workflows.permissions import VIEW_WORKFLOW
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.totals import shared_counts
+from dboshub.workflows.search.corrections import corrections
 from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.terms import SEARCH_BOX_KEYS
 from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_flight
@@ -40,7 +41,7 @@ from dboshub.workflows.views.search import known_values, resolve, typed, workflo
 def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     """One page of the workflows that match the filter."""
     asked = ListRequest.of(request)
-    context: dict[str, object] = {"section": "workflows", "has_search": True, "live_counts": None}
+    context: dict[str, object] = {"section": "workflows", "live_counts": None}
     try:
         with bounded_reading() as session:
             found = workflow_by_whole_id(session, request.GET, asked.criteria, asked.viewer)
@@ -56,6 +57,9 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         context["bar"] = filter_bar(asked.criteria, {}, {})
         context["failure"] = str(error).split("\n", 1)[0]
     context["box"] = typed(request.GET, asked.criteria)
+    if asked.criteria.problems:
+        payload = request.user.has_perm(VIEW_PAYLOAD)
+        context["corrections"] = corrections(request.GET, attributes=payload)
     context |= asked.context
     template = page_or_fragment(
         request, "dboshub/workflows/list.html", "dboshub/workflows/list/_listing.html"
@@ -95,7 +99,7 @@ def _shown(session: Session, asked: ListRequest) -> dict[str, object]:
     return context | {
         "live_counts": subscription_for(asked.request, "counts", since=since),
         # No live updates for filters on attributes: rows do not contain them.
-        "live_list": None if criteria.attributes else asked.topic("list"),
+        "live_list": None if criteria.attributes or criteria.problems else asked.topic("list"),
         "waiting": _waiting(session, context["page"], criteria, asked.viewer),
         "waiting_query": criteria.query(status="in_flight"),
     }

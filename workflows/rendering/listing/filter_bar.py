@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.html import format_html
+
+from dboshub.workflows.rendering.components import absolute_time
 from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.parser import exactly, write_term
-from dboshub.workflows.search.terms import TIME_COLUMNS
+from dboshub.workflows.search.terms import SPAN, TIME_COLUMNS, written_time
 from dboshub.workflows.selectors.counts import Count, total
 from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES, status_style
 
@@ -82,8 +85,8 @@ def filter_bar(
         chips=_chips(criteria),
         time_keys=[(key, key == criteria.by) for key in TIME_COLUMNS],
         facets=_facets(facets),
-        since=given.get("since", ""),
-        until=given.get("until", ""),
+        since=written_time("since", given.get("since", "")),
+        until=written_time("until", given.get("until", "")),
         counts_all=any(key != "status" for key in given),
     )
 
@@ -126,10 +129,29 @@ def _added(chosen: Sequence[str], status: str) -> list[str]:
 def _chips(criteria: Criteria) -> list[Link]:
     """The criteria as links that remove them, except statuses, which the pills show."""
     return [
-        Link(FLAGS.get(key) or write_term(key, value), criteria.without(key, value))
-        for key, value in criteria.given
+        Link(_chip(criteria, key, value), criteria.without(key, value))
+        for key, value in (*criteria.given, *criteria.refused)
         if key != "status"
     ]
+
+
+def _chip(criteria: Criteria, key: str, value: str) -> str:
+    """A criterion as the search box writes it; times and flags in words."""
+    if key in FLAGS:
+        return FLAGS[key]
+    if key == "by":
+        return f"Ordered by when {criteria.by}"
+    if key not in ("since", "until"):
+        return write_term(key, value)
+    moment = criteria.by.capitalize()
+    if SPAN.fullmatch(value):
+        return f"{moment} {'in the last' if key == 'since' else 'longer ago than'} {value}"
+    at = criteria.since if key == "since" else criteria.until
+    if at is None:
+        return write_term(key, value)
+    return format_html(
+        "{} {} {}", moment, "since" if key == "since" else "before", absolute_time(at)
+    )
 
 
 def _facets(known: Mapping[str, Sequence[str]]) -> list[Facet]:

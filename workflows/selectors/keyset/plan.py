@@ -8,7 +8,12 @@ from hashlib import blake2s
 from typing import Any
 
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.search.predicates import Predicate, id_prefix, status_predicate
+from dboshub.workflows.search.predicates import (
+    Predicate,
+    fragment,
+    id_prefix,
+    status_predicate,
+)
 from dboshub.workflows.selectors.keyset.attribute_index import ids_with_attributes
 from dboshub.workflows.selectors.keyset.index_predicates import (
     FAILED_INDEX,
@@ -33,6 +38,8 @@ RELATION_COLUMNS = {
 
 def plan_ranges(session: Session, criteria: Criteria, viewer: Viewer) -> list[KeysetRange]:
     """The ranges that together contain each row of the filter once."""
+    if criteria.problems:
+        return []
     scope = viewer.predicate()
     predicates = [
         each.on(session.vendor) for each in criteria.predicates() + ([scope] if scope else [])
@@ -90,7 +97,7 @@ def _ranges_of_status(
 def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | None:
     """The ids that a selective index gives; None if there is no such index, or too many ids."""
     prefixes = criteria.values("id")
-    if prefixes:
+    if prefixes and not any(map(fragment, prefixes)):
         most = MAX_ID_SET // len(prefixes)
         sets = [_ids_with_prefix(session, id_prefix(each), most) for each in prefixes]
         if any(each is None for each in sets):

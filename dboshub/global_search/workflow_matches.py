@@ -1,0 +1,69 @@
+"""Workflows that a search finds: by their id, and by the values within them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from dboshub.global_search.results import MAX_RESULTS, Group, Result, grouped
+from dboshub.workflows.engine.records import TEMP_WORKFLOW
+from dboshub.workflows.search.criteria import Criteria
+from dboshub.workflows.selectors.keyset.pages import WorkflowPager
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.selectors.value_search import ValueMatches
+from dboshub.workflows.storage.sql import Session
+
+# Seconds in which ids are looked through for a fragment.
+BUDGET_S = 0.05
+FIRST_CHUNK = 2_000
+MIN_FRAGMENT = 2
+
+
+def by_id(session: Session, viewer: Viewer, words: str) -> list[Group]:
+    """Workflows with this id, those whose id begins so, and the newest whose id contains it."""
+    found: dict[str, Result] = {}
+    exact = rows_by_id(session, [words, words.rpartition("-")[0]], viewer=viewer)
+    for row in exact.values():
+        found[row.pk] = result(
+            row, "this id" if row.pk == words else "this id, of one of its steps"
+        )
+    for row in _page(session, viewer, words):
+        found.setdefault(row.pk, result(row, "id begins so"))
+    if len(found) <= MAX_RESULTS and len(words) >= MIN_FRAGMENT:
+        for row in _page(session, viewer, f"*{words}*"):
+            found.setdefault(row.pk, result(row, "id contains it"))
+    query = urlencode({"id": f"*{words}*"})
+    return grouped(
+        "Workflows by id", found.values(), f"{reverse('dboshub:workflows:list')}?{query}"
+    )
+
+
+def _page(session: Session, viewer: Viewer, wanted: str) -> list[WorkflowRow]:
+    criteria = Criteria(texts=(("id", wanted),), internal=True)
+    pager = WorkflowPager(
+        session,
+        criteria,
+        viewer,
+        size=MAX_RESULTS + 1,
+        budget_s=BUDGET_S,
+        first_chunk=FIRST_CHUNK,
+    )
+    return pager.first().rows
+
+
+def by_value(found: ValueMatches) -> list[Group]:
+    """The workflows in which a value was found."""
+    results = tuple(
+        replace(result(each.row, each.place), excerpt=each.excerpt) for each in found.matches
+    )
+    return [Group("Values in workflows", results)] if results else []
+
+
+def result(row: WorkflowRow, reason: str) -> Result:
+    """A workflow as a result, with the reason why it matched."""
+    name = (row.name or "unnamed").removeprefix(TEMP_WORKFLOW)
+    address = reverse("dboshub:workflows:detail", args=[row.pk])
+    return Result(name, address, reason, row.pk, status=row.status, at=row.created_at)
