@@ -64,7 +64,7 @@ class Search:
             return self._filters(session)
         go_to = destinations(self.user, words)
         if not words:
-            return [Group("Go to", tuple(go_to)), *saved_views(self.user, "")]
+            return [*saved_views(self.user, ""), Group("Go to", tuple(go_to))]
         return [
             *by_id(session, viewer_for(self.user), words),
             *grouped("Go to", go_to),
