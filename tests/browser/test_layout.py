@@ -81,6 +81,33 @@ def test_news_of_a_list_move_nothing(page: Page, served: HubProcess) -> None:
     database.close()
 
 
+def test_the_state_of_the_connection_moves_nothing(page: Page) -> None:
+    page.goto("/workflows/run/layout-waits")
+    state, beside = page.locator("#live-state"), page.locator(".jump")
+    expect(state).to_have_text("Live")
+    before = box(beside)
+    page.get_by_role("button", name="Pause").click()
+    expect(state).to_have_text("Paused")
+    assert box(beside) == before
+    state.locator("span").evaluate("word => (word.textContent = 'Reconnecting')")
+    assert box(beside) == before
+
+
+def test_what_no_longer_matches_says_so_where_it_is_read(page: Page, served: HubProcess) -> None:
+    database = open_database(served.database_url)
+    writer = ForeignWriter(database)
+    writer.add("left 1", name="left")
+    page.goto("/workflows/?name=left")
+    expect(page.locator("#live-state")).to_have_text("Live")
+    before = box(page.locator("tbody tr").first)
+    writer.change("left 1", name="renamed")
+    note = page.locator(".row-note")
+    expect(note).to_have_text("no longer matches")
+    assert note.evaluate("note => note.closest('td').dataset.cell") == "name"
+    assert box(page.locator("tbody tr").first) == before
+    database.close()
+
+
 def overlaps(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 

@@ -30,7 +30,7 @@ BUDGETS = {
     "dboshub:workflows:steps w0": 9,
     "dboshub:workflows:family w0": 13,
     "dboshub:workflows:start_list": 10,
-    "dboshub:workflows:errors": 14,
+    "dboshub:workflows:errors": 15,
     "dboshub:workflows:step_statistics": 10,
     "dboshub:workflows:bulk_list": 5,
     "dboshub:workflows:executors": 14,

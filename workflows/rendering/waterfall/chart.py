@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dboshub.workflows.rendering.waterfall.lines import (
     LEGEND,
+    WITHIN,
     Bar,
     Line,
     LiveEdge,
@@ -130,7 +131,7 @@ def _working(lines: Iterable[Line]) -> Iterator[Span]:
 
 def _placed(line: Line, axis: Scale) -> Line:
     bars = []
-    for span in (*line.parts, *line.spans):
+    for span in sorted((*line.parts, *line.spans), key=lambda each: each.kind in WITHIN):
         if span.end < axis.start or span.start > axis.end:
             continue
         left, right = axis.position(span.start), axis.position(span.end)

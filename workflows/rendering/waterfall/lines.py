@@ -27,6 +27,8 @@ LEGEND = {
     "finish": "after its last step",
     "busy": "steps of any page",
 }
+# The parts that are drawn over a run.
+WITHIN = ("finish", "busy")
 # The CSS class of each state of a line.
 HUES = {
     "done": "s-success",
@@ -155,21 +157,28 @@ class Line:
     @property
     def note_side(self) -> str:
         """Where the note is: before the last bar, after it, or on it if there is no room."""
-        if not self.bars:
+        last = self._last
+        if last is None:
             return "on"
-        if float(self.bars[-1].x[:-1]) > 50:
+        if float(last.x[:-1]) > 50:
             return "before"
         return "after" if self._end < 60 else "on"
 
     @property
     def note_x(self) -> str:
-        if not self.bars:
+        last = self._last
+        if last is None:
             return "0%"
-        return percent(self._end) if self.note_side == "after" else self.bars[-1].x
+        return percent(self._end) if self.note_side == "after" else last.x
+
+    @property
+    def _last(self) -> Bar | None:
+        return next((bar for bar in reversed(self.bars) if bar.kind not in WITHIN), None)
 
     @property
     def _end(self) -> float:
-        return float(self.bars[-1].x[:-1]) + float(self.bars[-1].width[:-1])
+        last = self._last
+        return 0.0 if last is None else float(last.x[:-1]) + float(last.width[:-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ function note(element, text) {
   const words = document.createElement("span");
   words.className = "row-note";
   words.textContent = text;
-  (element.querySelector("[data-cell]") ?? element).append(" ", words);
+  const name = element.querySelector('[data-cell="name"]');
+  (name ?? element.querySelector("[data-cell]") ?? element).append(" ", words);
 }
 
 function flash(element) {
