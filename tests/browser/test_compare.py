@@ -12,7 +12,9 @@ from dboshub.workflows.storage.waiting.outcomes import owners
 from tests.browser.hub import HubProcess
 from tests.support.runs import T0, add_step, add_workflow
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# The same pages come from both databases.
+ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
+pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
 
 NAME = "compared_order"
 

@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dboshub.workflows.storage.database import Database, open_database
-from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.storage.waiting.outcomes import owners
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.browser.hub import HubProcess
 from tests.browser.inspection import lifeless, listened, objections, unreached
 from tests.support.runs import (
@@ -22,6 +21,7 @@ from tests.support.runs import (
     add_step,
     add_stream,
     add_workflow,
+    delete_workflows,
     insert,
 )
 
@@ -150,28 +150,36 @@ AWAY = Statement("ALTER TABLE workflow_schedules RENAME TO away")
 BACK = Statement("ALTER TABLE away RENAME TO workflow_schedules")
 
 
+def add_runs(session: Session) -> None:
+    """One of every status; four of them have all that a page of a run shows."""
+    add_workflow(session, "every-1", "ERROR", inputs={"a": 1}, error=ValueError("no"))
+    add_step(session, "every-1", 1, "charge", output=[1, 2])
+    add_step(session, "every-1", 2, "ship", error=ValueError("no"))
+    add_step(session, "every-1", 3, "tell", child="every-2")
+    add_event(session, "every-1", "progress", 1, 2)
+    add_message(session, "every-1", "hello")
+    add_stream(session, "every-1", "log", "one", "two")
+    waits = {"queue_name": "every-mail", "parent_workflow_id": "every-1"}
+    add_workflow(session, "every-2", "ENQUEUED", **waits)
+    add_workflow(session, "every-3", "PENDING", executor_id="worker-1")
+    given = {"inputs": {"a": 2, "b": "x" * 300}, "created_at": T0 - 1_000}
+    add_workflow(session, "every-4", output={"sent": True}, **given)
+    add_step(session, "every-4", 1, "charge", 0, 700, output=[1, 3])
+    add_step(session, "every-4", 2, "pack", output={"boxes": 2})
+    add_step(session, "every-4", 3, "ship", output="sent")
+    for number in range(4, 20):
+        add_step(session, "every-4", number, "poll", output=number)
+    for status in ("CANCELLED", "DELAYED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
+        add_workflow(session, f"every-{status}", status, created_at=T0 - 2_000)
+
+
 @pytest.fixture
 def database(served: HubProcess) -> Iterator[Database]:
+    """Rows for every page, and no workflow of another test: lists are looked at three times."""
     database = open_database(served.database_url)
     with database.writing() as session:
-        if not owners(session, ["every-1"]):
-            add_workflow(session, "every-1", "ERROR", inputs={"a": 1}, error=ValueError("no"))
-            add_step(session, "every-1", 1, "charge", output=[1, 2])
-            add_step(session, "every-1", 2, "ship", error=ValueError("no"))
-            add_step(session, "every-1", 3, "tell", child="every-2")
-            add_event(session, "every-1", "progress", 1, 2)
-            add_message(session, "every-1", "hello")
-            add_stream(session, "every-1", "log", "one", "two")
-            waits = {"queue_name": "every-mail", "parent_workflow_id": "every-1"}
-            add_workflow(session, "every-2", "ENQUEUED", **waits)
-            add_workflow(session, "every-3", "PENDING", executor_id="worker-1")
-            given = {"inputs": {"a": 2, "b": "x" * 300}, "created_at": T0 - 1_000}
-            add_workflow(session, "every-4", output={"sent": True}, **given)
-            add_step(session, "every-4", 1, "charge", 0, 700, output=[1, 3])
-            add_step(session, "every-4", 2, "pack", output={"boxes": 2})
-            add_step(session, "every-4", 3, "ship", output="sent")
-            for number in range(4, 20):
-                add_step(session, "every-4", number, "poll", output=number)
+        delete_workflows(session)
+        add_runs(session)
         session.run(CHANGED)
         if session.one(IS_PREPARED) is None:
             insert(session, "queues", queue_id="every-q", name="every-mail", concurrency=2)

@@ -14,7 +14,9 @@ from tests.browser.hub import HubProcess
 from tests.support.rows import insert
 from tests.support.runs import delete_workflows
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# The same pages come from both databases.
+ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
+pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
 
 T0 = 1_700_000_000_000
 PARTS = "**/workflows/part/**"
