@@ -48,7 +48,7 @@ def dashboard(shop: Installed) -> Iterator[Visitor]:
     port = free_port()
     with (
         shop.running("dashboard", "--port", str(port)) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as client,
     ):
         eventually(lambda: _answers(client, process), timeout=30, interval=0.1)
         yield Visitor(client)
