@@ -140,7 +140,7 @@ EARLIER = Statement("""
 """)
 MAX_EARLIER = 100
 ERRORS = sized("""
-    SELECT function_id, SUBSTR(error, 1, :most), SIZE(error), serialization
+    SELECT function_id, COALESCE(SUBSTR(error, 1, :most), ''), SIZE(error), serialization
     FROM {operation_outputs}
     WHERE workflow_uuid = :id AND error IS NOT NULL AND function_id = ANY(:ids)
 """)
