@@ -32,6 +32,7 @@ class ThreadHost:
         self._body = body or (lambda workflow: None)
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
+        self._inside: Counter[str] = Counter()  # whose bodies run; their rows count as running
         self._used = 0
         self._threads: list[threading.Thread] = []
 
@@ -54,7 +55,8 @@ class ThreadHost:
             self.started.append(workflow.workflow_id)
             for key in _keys(workflow):
                 self._running[key] += 1
-                self.most[key] = max(self.most[key], self._running[key])
+                self._inside[key] += 1
+                self.most[key] = max(self.most[key], self._inside[key])
         thread = threading.Thread(target=self._work, args=(workflow,), daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -65,6 +67,9 @@ class ThreadHost:
 
     def _work(self, workflow: ClaimedWorkflow) -> None:
         self._body(workflow)
+        with self._lock:
+            # Once the row has ended, the next one may start before this thread goes on.
+            self._inside.subtract(_keys(workflow))
         run(self._database, FINISH, id=workflow.workflow_id)
         with self._lock:
             self._used -= 1
