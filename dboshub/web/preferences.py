@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -52,9 +52,13 @@ def chosen_zone(user: Any) -> str:
 
 
 def zone_of(user: Any) -> tzinfo:
-    """The zone in which times are written for somebody."""
+    """The zone in which times are written for somebody: the project's while nobody can tell."""
+    try:
+        chosen = chosen_zone(user)
+    except DatabaseError:
+        return project_zone()
     # A name can be gone: the zones are those of this machine.
-    return zone_of_name(chosen_zone(user)) or project_zone()
+    return zone_of_name(chosen) or project_zone()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

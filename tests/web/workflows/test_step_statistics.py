@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 LOOK = "dboshub_workflows.view_workflow"
 PAGE = "/workflows/statistics/"
-STATEMENTS = 12
+STATEMENTS = 13
 
 
 @pytest.fixture(autouse=True)
