@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from dboshub.models import Preference
 from dboshub.workflows.live import waiting_reasons
 from dboshub.workflows.live.rows import row_digest
-from dboshub.workflows.live.sections import section_digest
+from dboshub.workflows.live.sections import UNFOLDED, section_digest
 from dboshub.workflows.live.subscriptions import Subscription
 from dboshub.workflows.rendering.reason import why_they_wait
 from dboshub.workflows.selectors.rows import rows_by_id
@@ -203,6 +204,20 @@ async def test_steps_events_and_messages_are_rendered_again_when_they_move(
     assert "paid" in (await tab.frame(subscriptions["messages"], timeout=WITHIN))["html"]
 
 
+async def test_a_page_that_unfolded_more_than_is_rendered_for_all_is_told_to_look_again(
+    viewer: Any, writer: Any, open_tab: Any
+) -> None:
+    await run(writer.add, "a")
+    tab = await open_tab(viewer)
+    subscription = await tab.follow("steps", "a", filter=UNFOLDED)
+    await settled(tab, subscription)
+    step = {"workflow_uuid": "a", "function_id": 1, "function_name": "charge_card"}
+    await run(writer.insert, "operation_outputs", **step)
+    frame = await tab.frame(subscription, timeout=WITHIN)
+    assert frame["stale"] is True
+    assert "html" not in frame
+
+
 async def add_values(writer: Any, first: int, *values: str) -> None:
     for offset, value in enumerate(values, first):
         row = {"workflow_uuid": "a", "key": "log", "function_id": 1, "offset": offset}
@@ -267,7 +282,9 @@ async def test_every_viewer_is_sent_the_same_bytes_and_none_of_their_own(
         "dboshub_workflows.view_payload",
         "dboshub_workflows.cancel_workflow",
     )
-    tabs.append(await open_tab(await sync_to_async(make_user)("operator", *rights)))
+    operator = await sync_to_async(make_user)("operator", *rights)
+    await Preference.objects.acreate(user=operator, time_zone="Asia/Tokyo")
+    tabs.append(await open_tab(operator))
     for kind in ("row", "workflow", "steps"):
         subscriptions = [await tab.follow(kind, "a") for tab in tabs]
         for tab, subscription in zip(tabs, subscriptions, strict=True):
@@ -279,6 +296,7 @@ async def test_every_viewer_is_sent_the_same_bytes_and_none_of_their_own(
         ]
         assert pushed[0] == pushed[1]
         assert not {"csrf", "ada", "operator"} & {*json.dumps(pushed[0]).lower().split()}
+        assert "Tokyo" not in json.dumps(pushed[0])
 
 
 async def test_a_beat_brings_the_time_of_the_database(viewer: Any, open_tab: Any) -> None:

@@ -57,13 +57,13 @@ def payload_tree(node: Node | None, nodes: int = MAX_NODES) -> SafeString:
     )
 
 
-def redaction_note(node: Node | None) -> SafeString:
-    """Which rules hid parts of a value, and where they are changed; empty if none did."""
-    rules = rules_in(node)
+def redaction_note(*nodes: Node | None) -> SafeString:
+    """Which rules hid parts of values, and where they are changed; empty if none did."""
+    rules = sorted({rule for node in nodes for rule in rules_in(node)})
     if not rules:
         return EMPTY
     return format_html(
-        '<p class="payload-redaction">{} {} parts of this value. Who runs this hub changes {} in'
+        '<p class="payload-redaction">{} {} parts of what is shown. Who runs this hub changes {} in'
         " <code>DBOSHUB_REDACT</code>, in its settings or its environment.</p>",
         "The rule" if len(rules) == 1 else "The rules",
         format_html("{} {}", _codes(rules), "hides" if len(rules) == 1 else "hide"),

@@ -129,7 +129,8 @@ def test_what_differs_only_where_it_is_redacted_is_not_told(reader: Client, sett
         assert SECRET not in each
         assert "another" not in each
         assert "differ" not in text(each).replace("differ are marked", "")
-        assert "redacted" in each
+        assert "redacted by password" in each
+        assert "<code>password</code> hides parts of what is shown." in each
     settings.DBOSHUB_REDACT = []
     assert "Their inputs and outputs differ." in text(page(reader, a="a", b="b"))
     assert SECRET in page(reader, name="compare_step", a="a", b="b", left=1, right=1)

@@ -168,5 +168,5 @@ def test_a_redacted_value_says_which_rule_hid_it_and_where_it_is_changed(reader:
         add_workflow(session, "w", inputs={"access_token": "hunter2"}, output=[1])
     shown = words(page(reader))
     assert "redacted by *token" in shown
-    assert "The rule *token hides parts of this value." in shown
+    assert "The rule *token hides parts of what is shown." in shown
     assert shown.count("DBOSHUB_REDACT") == 1

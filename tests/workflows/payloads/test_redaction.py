@@ -67,7 +67,7 @@ def test_a_hidden_value_names_the_rule_that_hid_it(value: Any, rule: str) -> Non
     assert f"redacted by {rule}" in shown(value)
     cut = RULES.apply(read(pickled([value, "x" * 9_000])[:4_000], "py_pickle", is_cut=True))
     assert rules_in(cut) == [rule]
-    assert f"<code>{rule}</code> hides parts of this value" in redaction_note(cut)
+    assert f"<code>{rule}</code> hides parts of what is shown" in redaction_note(cut)
 
 
 def test_what_hides_nothing_has_no_note() -> None:

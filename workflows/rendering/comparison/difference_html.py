@@ -27,6 +27,7 @@ from dboshub.workflows.rendering.payload_html import (
     PayloadRenderer,
     heading,
     label,
+    redaction_note,
 )
 
 # Equal neighbours from this number on are folded, of which so many are shown.
@@ -40,7 +41,8 @@ UNKNOWN = format_html('<em class="payload-note">{}</em>', "not compared: there i
 
 def difference_tree(found: Difference) -> SafeString:
     """The differences, at most MAX_NODES nodes of them."""
-    return format_html('<div class="payload">{}</div>', _Renderer(MAX_NODES).show(found))
+    note = redaction_note(found.left, found.right)
+    return format_html('<div class="payload">{}</div>{}', _Renderer(MAX_NODES).show(found), note)
 
 
 class _Renderer:
