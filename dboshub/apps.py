@@ -24,12 +24,15 @@ class DboshubConfig(AppConfig):
     def ready(self) -> None:
         from dboshub.checks import register_checks
         from dboshub.runtime.django_client import process_client
+        from dboshub.web.time_zones import zone_of
         from dboshub.workflows.engine.current_engine import serve_unlaunched
         from dboshub.workflows.installation_check import check_apps
+        from dboshub.workflows.rendering.time_zone import serve_zones
 
         register(check_apps)
         register_checks()
         serve_unlaunched(process_client)
+        serve_zones(zone_of)
 
 
 class _Apps(ModuleType):

@@ -79,6 +79,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("schedule-form", "/schedules/new", ""),
     ("executors", "/workflows/executors/", ""),
     ("audit", "/audit/", ""),
+    ("preferences", "/preferences/", ""),
     ("hub", "/hub/", ""),
     ("admin", "/admin/", ""),
     ("admin-queues", "/admin/dboshub_queues/queue/", ""),

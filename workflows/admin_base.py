@@ -11,6 +11,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from dboshub.workflows.actions.audit import (
     ReadOnlyError,
@@ -21,6 +22,7 @@ from dboshub.workflows.actions.audit import (
 from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import absolute
+from dboshub.workflows.rendering.time_zone import shown_to
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 
 MAX_ROWS = 1_000
@@ -70,7 +72,10 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         # PostgreSQL rejects a parameter that holds a NUL.
         if any("\x00" in value for values in request.GET.lists() for value in values[1]):
             raise BadRequest("a filter holds a NUL, and no row does")
-        return super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, extra_context)
+        # A template is otherwise rendered later, where nobody knows for whom.
+        with shown_to(request.user):
+            return response.render() if isinstance(response, TemplateResponse) else response
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the applications that the user may see."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from functools import partial
 from threading import BoundedSemaphore, Lock, Thread, Timer
 from typing import IO, Any
 
@@ -16,10 +15,9 @@ from dboshub.exports import store
 from dboshub.exports.formats import head, lines
 from dboshub.exports.sources import SOURCES
 from dboshub.exports.store import DONE, FAILED, RUNNING, Export
-from dboshub.web.preferences import zone_of
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.permissions import VIEW_PAYLOAD
-from dboshub.workflows.rendering.time_zone import shown_in
+from dboshub.workflows.rendering.time_zone import shown_to
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +48,7 @@ def write(export: Export) -> Export:
         file.write(head(export.format, columns))
         while True:
             user = _allowed(export)
-            with shown_in(partial(zone_of, user)):
+            with shown_to(user):
                 chunk = source.chunk(export, user, after)
             file.write(lines(export.format, columns, chunk.records))
             after = chunk.older

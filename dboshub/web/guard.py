@@ -26,8 +26,7 @@ from dboshub.web.body_limits import is_too_large
 from dboshub.web.client_address import client_address
 from dboshub.web.error_pages import csrf_failure, outage_response, refusal_response
 from dboshub.web.page_headers import set_page_headers
-from dboshub.web.preferences import zone_of
-from dboshub.workflows.rendering.time_zone import shown_in
+from dboshub.workflows.rendering.time_zone import shown_to
 from dboshub.workflows.time_budget import REQUEST_S, time_budget
 
 View = Callable[..., HttpResponseBase]
@@ -60,7 +59,7 @@ def guarded(view: View) -> View:
             return set_page_headers(HttpResponse(status=413))
         try:
             try:
-                with time_budget(REQUEST_S), shown_in(lambda: zone_of(request.user)):
+                with time_budget(REQUEST_S), shown_to(request.user):
                     found = response(request, *args, **kwargs)
             except Exception as error:
                 found = refusal_response(request, error)

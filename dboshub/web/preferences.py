@@ -1,27 +1,26 @@
-"""The time zone that somebody chose, and the page on which they choose it."""
+"""The page on which somebody chooses how pages are written for them: in which time zone."""
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from dboshub.models import Preference
 from dboshub.web.return_address import return_address
+from dboshub.web.time_zones import chosen_zone
 from dboshub.workflows.actions.audit import actor_of, record
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.time_zone import (
     project_zone,
-    shown_in,
+    shown_to,
     zone_name,
     zone_names,
-    zone_of_name,
 )
 
 
@@ -43,24 +42,6 @@ class PreferencesForm(forms.Form):
         ]
 
 
-def chosen_zone(user: Any) -> str:
-    """The name of the zone that somebody chose; empty if they did not."""
-    if not user.is_authenticated:
-        return ""
-    names = Preference.objects.filter(user=user.pk).values_list("time_zone", flat=True)
-    return names.first() or ""
-
-
-def zone_of(user: Any) -> tzinfo:
-    """The zone in which times are written for somebody: the project's while nobody can tell."""
-    try:
-        chosen = chosen_zone(user)
-    except DatabaseError:
-        return project_zone()
-    # A name can be gone: the zones are those of this machine.
-    return zone_of_name(chosen) or project_zone()
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest) -> HttpResponse:
     """Choose a time zone. A post leads back to where it came from."""
@@ -75,10 +56,11 @@ def preferences(request: HttpRequest) -> HttpResponse:
         mine: Any = request.user.pk
         Preference.objects.update_or_create(user_id=mine, defaults={"time_zone": chosen})
         record(actor_of(request), "save", "preference", "time zone", zone=chosen)
-    with shown_in(lambda: zone_of(request.user)):
+    with shown_to(request.user):
         messages.success(request, f"Times are written in {zone_name()}.")
     return redirect(return_address(request))
 
 
 def _page(request: HttpRequest, form: PreferencesForm, status: int = 200) -> HttpResponse:
-    return render(request, "dboshub/preferences.html", {"form": form}, status=status)
+    context = {"section": "preferences", "form": form}
+    return render(request, "dboshub/preferences.html", context, status=status)

@@ -113,6 +113,7 @@ def test_each_page_is_in_the_zone_of_its_reader(people: dict[str, Client], setti
         for path in PAGES:
             shown = page(people[name], path)
             assert f'data-zone="{zone}"' in shown, path
+            assert f"Times are in {zone}." in shown, path
             others = {"Asia/Tokyo", "Europe/Berlin"} - {zone}
             assert not [each for each in others if each in shown], path
         run = page(people[name], "/workflows/run/w")
@@ -170,6 +171,15 @@ def test_what_is_no_zone_is_refused(people: dict[str, Client], zone: str) -> Non
 def test_a_zone_that_this_machine_lost_is_the_project_s(people: dict[str, Client]) -> None:
     Preference.objects.filter(user__username="tomo").update(time_zone="Gone/Away")
     assert 'data-zone="UTC"' in page(people["tomo"], "/workflows/")
+
+
+@pytest.mark.django_db
+def test_lists_of_the_admin_site_are_in_the_zone_of_who_looks(people: dict[str, Client]) -> None:
+    get_user_model().objects.update(is_staff=True)
+    for name, zone in (("tomo", TOKYO), ("una", UTC)):
+        with shown_in(lambda: zone):  # noqa: B023
+            at = time_format.absolute(WINTER)
+        assert at in page(people[name], "/admin/dboshub_workflows/workflow/"), name
 
 
 @pytest.mark.django_db

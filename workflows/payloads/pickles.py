@@ -13,7 +13,7 @@ from io import BytesIO
 from pickletools import genops
 from typing import Any
 
-from dboshub.workflows.payloads.pickle_machine import UNSET, Machine, UnreadableError
+from dboshub.workflows.payloads.pickle_machine import UNSET, Box, Machine, UnreadableError
 from dboshub.workflows.payloads.tree import Malformed, Node, Truncated, shown
 from dboshub.workflows.payloads.tree_builder import freeze
 
@@ -73,8 +73,24 @@ def _cut_value(data: bytes) -> list[str | bytes]:
 
 
 def left(machine: Machine) -> Node | None:
+    machine.partial()
+    _nest(machine.stack)
     built: Any = machine.partial()
     return None if built is UNSET else freeze(built)
+
+
+def _nest(stack: list[Any]) -> None:
+    """Put the last values of a stack into the mapping or list that was to get them next."""
+    while len(stack) > 1:
+        owner, item = stack[-2:]
+        if isinstance(owner, Box) and owner.kind == "list":
+            owner.items.append(item)
+            del stack[-1:]
+        elif len(stack) > 2 and isinstance(stack[-3], Box) and stack[-3].kind == "dict":
+            stack[-3].pairs.append((owner, item))
+            del stack[-2:]
+        else:
+            return
 
 
 def reason(error: Exception) -> str:

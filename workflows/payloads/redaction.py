@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from dboshub.workflows.name_patterns import NamePatterns
 from dboshub.workflows.payloads.tree import (
+    NONE,
     Failure,
     Instance,
     Malformed,
@@ -57,10 +58,11 @@ class Rules:
             case Instance() | Failure():
                 return self._object(node, known)
             case Truncated():
-                inner = self._part(node.node, known)
+                inner = _RulesOfParts(self._names)._part(node.node, {})
                 return node if inner is node.node else replace(node, node=inner)
             case Malformed():
-                return replace(node, excerpt="", node=self._part(node.node, known))
+                inner = _RulesOfParts(self._names)._part(node.node, {})
+                return replace(node, excerpt="", node=inner)
             case Raw(text=text) if rule := self._names.label_in(text):
                 return _redacted(rule)
             case Scalar(kind="str", text=text) if _is_nested(text):
@@ -75,12 +77,15 @@ class Rules:
             return self._walk(name, known), self._value(name, value, known)
         return tuple(self._walk(each, known) for each in items)
 
+    def _args(self, items: tuple[Node, ...], known: dict[int, Node]) -> tuple[Node, ...]:
+        return tuple(self._walk(each, known) for each in items)
+
     def _value(self, key: Node, value: Node, known: dict[int, Node]) -> Node:
         rule = self._names.match(_name(key)) if isinstance(key, Scalar | Raw) else None
         return self._walk(value, known) if rule is None else _redacted(rule)
 
     def _object(self, node: Instance | Failure, known: dict[int, Node]) -> Node:
-        args = tuple(self._walk(each, known) for each in node.args)
+        args = self._args(node.args, known)
         state = self._part(node.state, known)
         if isinstance(node, Failure):
             is_same = _alike(args, node.args) and state is node.state
@@ -93,6 +98,17 @@ class Rules:
 
     def _part(self, part: Node | None, known: dict[int, Node]) -> Node | None:
         return None if part is None else self._walk(part, known)
+
+
+class _RulesOfParts(Rules):
+    """The rules for what was read of a value until it ended, where names and values of a mapping
+    that was not complete can be members of any sequence."""
+
+    def _members(self, items: tuple[Node, ...], known: dict[int, Node]) -> tuple[Node, ...]:
+        before = (NONE, *items)
+        return tuple(self._value(*pair, known) for pair in zip(before, items, strict=False))
+
+    _args = _members
 
 
 def rules_in(node: Node | None) -> list[str]:

@@ -7,14 +7,17 @@ the project's zone, and static/dboshub/js/zones.js rewrites it in the zone of ea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, tzinfo
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 
+# Who has which zone is known to the pages as a whole, which import this module.
+_zone_of: Callable[[Any], tzinfo] | None = None
 _zone: ContextVar[Callable[[], tzinfo] | None] = ContextVar("dboshub_zone", default=None)
 
 
@@ -26,6 +29,18 @@ def shown_in(zone: Callable[[], tzinfo]) -> Iterator[None]:
         yield
     finally:
         _zone.reset(token)
+
+
+def serve_zones(zone_of: Callable[[Any], tzinfo]) -> None:
+    """Make this function tell the zone of each person."""
+    global _zone_of
+    _zone_of = zone_of
+
+
+def shown_to(user: Any) -> AbstractContextManager[None]:
+    """Write times in the zone of this person."""
+    zone_of = _zone_of
+    return nullcontext() if zone_of is None else shown_in(lambda: zone_of(user))
 
 
 def current_zone() -> tzinfo:

@@ -157,6 +157,18 @@ def test_rounds_of_call_and_sleep_are_folded_in_their_order() -> None:
     assert len(few.lines) == 11
 
 
+def test_a_failure_within_rounds_is_not_folded_away() -> None:
+    names = ("read", "read", "store")
+    steps = [step(at + 1, names[at % 3], error_size=9 if at == 40 else None) for at in range(90)]
+    assert labels(drawn(workflow(), *steps).lines[1:]) == [
+        "13 rounds of read, read, store",
+        "read",
+        "read",
+        "16 rounds of store, read, read",
+        "store",
+    ]
+
+
 def test_delay_queue_full_queue_and_finish_are_told_apart() -> None:
     row = workflow(queue_name="q", delay_until_epoch_ms=T0 + 1_000, started_at_epoch_ms=T0 + 4_000)
     full = {"w": [(T0 + 500, T0 + 3_000)]}

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.encode import encode
+from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.outline import outline
 from dboshub.workflows.payloads.redaction import Rules, rules_in
-from dboshub.workflows.payloads.tree import Truncated
+from dboshub.workflows.payloads.tree import Mapping, Scalar, Sequence, Truncated
 from dboshub.workflows.rendering.payload_html import redaction_note
 
 RULES = Rules(["password", "*_token", "api_key"])
@@ -123,6 +124,38 @@ def test_the_beginning_of_a_cut_value_is_shown(start: Any) -> None:
     cut = read(stored[:1_001], "py_pickle", is_cut=True)
     assert isinstance(cut, Truncated)
     assert repr(start)[1:-1] in outline(RULES.apply(cut), 10_000)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"password": SECRET * 900},
+        {"outer": {"password": SECRET * 900}},
+        [("title", "x"), ("password", SECRET * 900)],
+        {"card": Card(api_key=SECRET * 900)},
+        {"password": {"inner": [1, SECRET * 900]}},
+        [{"user": 1}, {"password": SECRET * 900}],
+        (1, 2, Card(password=SECRET * 900)),
+    ],
+)
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_no_cut_shows_the_only_secret_of_a_value(value: Any, protocol: int) -> None:
+    stored = base64.b64encode(pickle.dumps(value, protocol)).decode()
+    for length in range(20, 4_000, 97):
+        node = read(stored[:length], "py_pickle", is_cut=True)
+        for shown in (RULES.apply(node), RULES.apply(read(stored[:length], "py_pickle"))):
+            assert SECRET not in outline(shown, 10_000), length
+            assert SECRET not in inline(shown, 10_000), length
+
+
+def test_what_was_read_of_a_cut_value_lies_where_it_belongs() -> None:
+    stored = pickled({"rows": [f"row {number}" for number in range(900)]})
+    cut = read(stored[:2_001], "py_pickle", is_cut=True)
+    assert isinstance(cut, Truncated)
+    assert isinstance(cut.node, Mapping)
+    [(key, rows)] = cut.node.items
+    assert isinstance(rows, Sequence)
+    assert (key, rows.items[0]) == (Scalar("str", "rows"), Scalar("str", "row 0"))
 
 
 @pytest.mark.parametrize("length", range(60, 300, 17))

@@ -9,10 +9,11 @@ import pytest
 
 from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rendering.steps_section import steps_section
+from dboshub.workflows.selectors.detail.queue_places import MAX_HOLDERS, times_without_a_place
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Cursor, Session, Statement
-from tests.support.runs import T0, add_workflow
+from tests.support.runs import T0, add_workflow, insert
 
 STEPS = 100_000
 # The most rows of a statement, and of all of a page together.
@@ -28,15 +29,31 @@ SELECT 'long', n, CASE WHEN n % 3 = 0 THEN 'DBOS.sleep' ELSE 'work' END, {T0} + 
     CASE WHEN n % 1000 = 0 THEN 'x' END
 FROM NUMBERS
 """
-FILL = Statement(
-    postgres=_STEPS.replace("NUMBERS", f"generate_series(1, {STEPS}) AS n"),
-    sqlite=_STEPS.replace(
-        "NUMBERS",
+_RUNS = f"""
+INSERT INTO {{workflow_status}}
+    (workflow_uuid, status, name, queue_name, created_at, updated_at, priority,
+     started_at_epoch_ms, completed_at)
+SELECT 'run-' || CAST(n AS text), 'SUCCESS', 'work', CASE WHEN n % 2 = 0 THEN 'busy' END, {T0} + n,
+    0, 0, {T0} + n, {T0} + n + 100
+FROM NUMBERS
+"""
+
+
+def filling(text: str) -> Statement:
+    """A statement that inserts a row for each number."""
+    counted = (
         "(WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted"
-        f" WHERE n < {STEPS}) SELECT n FROM counted)",
-    ),
-)
+        f" WHERE n < {STEPS}) SELECT n FROM counted)"
+    )
+    return Statement(
+        postgres=text.replace("NUMBERS", f"generate_series(1, {STEPS}) AS n"),
+        sqlite=text.replace("NUMBERS", counted),
+    )
+
+
+FILL, FILL_RUNS = filling(_STEPS), filling(_RUNS)
 ANALYZE = Statement("ANALYZE {operation_outputs}")
+ANALYZE_RUNS = Statement("ANALYZE {workflow_status}")
 
 
 def spied(session: Session, look: Callable[[str, dict[str, Any]], None]) -> Session:
@@ -99,3 +116,24 @@ def test_a_page_of_a_hundred_thousand_steps_examines_few_rows(
     else:
         said = [each[3] for plan in plans for each in plan]
         assert not [each for each in said if each.startswith("SCAN operation_outputs")], said
+
+
+def test_when_a_queue_was_full_is_known_from_few_rows(database: Database) -> None:
+    with database.writing() as session:
+        insert(session, "queues", queue_id="q", name="busy", concurrency=50)
+        add_workflow(session, "waits", "ENQUEUED", queue_name="busy", application_name=None)
+        session.run(FILL_RUNS)
+        session.run(ANALYZE_RUNS)
+        plans: list[Any] = []
+
+        def look(text: str, params: dict[str, Any]) -> None:
+            if session.dialect.vendor == "postgresql" and "workflow_status" in text:
+                explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {text}"
+                plans.append(session._execute(explain, params).fetchone())
+
+        found = row(session, "waits")
+        assert found is not None
+        full = times_without_a_place(spied(session, look), [found], T0 + 10 * STEPS)
+    assert len(full["waits"]) >= 1
+    examined = [scanned(plan[0][0]["Plan"]) for plan in plans]
+    assert not examined or max(examined) <= 2 * MAX_HOLDERS, examined

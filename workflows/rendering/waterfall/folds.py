@@ -15,9 +15,13 @@ MAX_ROUND = 3
 FIRST_SHOWN = ("failed", "running", "waiting", "queued")
 
 
+# The label of a line, whether it is a child, and whether it failed.
+Key = tuple[str, bool, bool]
+
+
 def folded(lines: Sequence[Line]) -> list[Line]:
     """The lines, with those that repeat in one line that contains them."""
-    keys = [(line.label, line.child is not None) for line in lines]
+    keys = [(line.label, line.child is not None, line.state == "failed") for line in lines]
     found: list[Line] = []
     at = 0
     while at < len(lines):
@@ -28,16 +32,27 @@ def folded(lines: Sequence[Line]) -> list[Line]:
     return found
 
 
-def _repeated(keys: Sequence[object], at: int) -> tuple[int, int]:
-    """The size of the round that begins here, and how often it comes; (1, 1) if it is not many."""
+def _repeated(keys: Sequence[Key], at: int) -> tuple[int, int]:
+    """The size of the round that begins here, and how often it comes; (1, 1) if it is not many.
+
+    A line of one name may fail and another not. Rounds are the same in that, too: one that fails
+    where others do not is what somebody looks for.
+    """
     for size in range(1, MAX_ROUND + 1):
-        first = keys[at : at + size]
         rounds = 1
-        while keys[at + rounds * size : at + (rounds + 1) * size] == first:
+        while _alike(keys, at, at + rounds * size, size):
             rounds += 1
         if rounds >= MIN_FOLDED:
             return size, rounds
     return 1, 1
+
+
+def _alike(keys: Sequence[Key], one: int, other: int, size: int) -> bool:
+    if other + size > len(keys):
+        return False
+    if size == 1:
+        return keys[one][:2] == keys[other][:2]
+    return keys[one : one + size] == keys[other : other + size]
 
 
 def _fold(same: Sequence[Line], size: int) -> Line:
@@ -48,9 +63,9 @@ def _fold(same: Sequence[Line], size: int) -> Line:
     if spans:
         extent = (Span("extent", min(s.start for s in spans), max(s.end for s in spans)),)
     rounds = len(same) // size
-    # Of rounds that fail each time the order tells the story, else the failures do.
+    # Of rounds the order tells the story, of one name the failures do.
     others = [line for line in same if line.state != "failed"]
-    shown = same if size > 1 and len(failed) >= rounds else [*failed, *others]
+    shown = same if size > 1 else [*failed, *others]
     label = f"{rounds} of {same[0].label}"
     if size > 1:
         label = f"{rounds} rounds of {', '.join(line.label for line in same[:size])}"
