@@ -1,4 +1,4 @@
-"""Charts of a queue's last day: its depth, sampled each minute, and ended workflows."""
+"""Charts of a queue over a span: its depth, sampled each minute, and ended workflows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dboshub.workflows.models import QueueSample
-from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering.charts import (
     HEIGHT,
     Chart,
@@ -23,41 +22,42 @@ from dboshub.workflows.rendering.charts import (
     throughput,
 )
 from dboshub.workflows.rendering.time_format import duration
+from dboshub.workflows.rollups.chart_spans import CHART_SPANS, ChartSpan
 from dboshub.workflows.rollups.series import TimeBucket, series
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer
 
-SPAN, STEP = 24 * HOUR, 15 * MINUTE
+SPANS = CHART_SPANS[:-1]  # up to a week
 SampleMaximum = tuple[int, int, int]  # waiting, running, age of the oldest
 
 
 def history(
-    queue: str, until: int, viewer: Viewer, *, places: int | None
+    queue: str, until: int, viewer: Viewer, span: ChartSpan, *, places: int | None
 ) -> tuple[list[Chart], list[Label]]:
-    """Charts of the last day in intervals of 15 minutes, and the labels of their axis.
+    """Charts of a span, and the labels of their axis.
 
     Depth is not sampled by application, so viewers of some applications get no depth charts.
     `places` is the present concurrency limit.
     """
-    over = series(until - SPAN, until, STEP, viewer, queue=queue, with_runs=False)
+    over = series(until - span.length, until, span.step, viewer, queue=queue, with_runs=False)
     if all(each.is_gap for each in over):
         return [], []
     ended = throughput(over, _link(queue, by="completed"))
     if viewer.applications is not None:
         return [ended], labels(over)
-    found = _sample_maxima(queue, over)
+    found = _sample_maxima(queue, over, span.step)
     charts = [_depth(queue, over, found), _age(queue, over, found), ended]
     if places:
         charts.append(_utilisation(queue, over, found, places))
     return charts, labels(over)
 
 
-def _sample_maxima(queue: str, over: Sequence[TimeBucket]) -> list[SampleMaximum]:
+def _sample_maxima(queue: str, over: Sequence[TimeBucket], step: int) -> list[SampleMaximum]:
     """The maxima of a queue's samples in each interval."""
     most: dict[int, SampleMaximum] = defaultdict(lambda: (0, 0, 0))
     samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
     for at, *seen in samples.values_list("at", "waiting", "running", "oldest_ms"):
-        start = at // STEP * STEP
+        start = at // step * step
         waiting, running, oldest = (
             max(pair) for pair in zip(most[start], _known(seen), strict=True)
         )

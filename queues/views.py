@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.queues.forms.control import FORMS, QueueAction
 from dboshub.queues.forms.limits import LimitsForm
-from dboshub.queues.history_charts import history
+from dboshub.queues.history_charts import SPANS, history
 from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
@@ -27,6 +27,7 @@ from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.usual_times import with_usual_times
+from dboshub.workflows.rollups.chart_spans import chosen_span
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
@@ -80,7 +81,8 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
             session, name, viewer, after=query_text(request, "partitions_after")
         )
     places = found.settings.concurrency if found.settings else None
-    charts, labels = history(name, now, viewer, places=places)
+    span = chosen_span(request.GET.get("span", ""), lambda: found.created_at, now, SPANS)
+    charts, labels = history(name, now, viewer, span, places=places)
     may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
     may_workflows = [
         each for each, form in ACTIONS.items() if may_act(request.user, form.permission)
@@ -92,6 +94,8 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         "line": ahead,
         "charts": charts,
         "labels": labels,
+        "span": span,
+        "spans": [(f"?span={each.key}", each.words, each is span) for each in SPANS],
         "partitions": held,
         "more_partitions": held[-1].key if is_cut else "",
         "may": may,

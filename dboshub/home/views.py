@@ -19,11 +19,12 @@ from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.subscriptions import subscription_for
-from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering import charts
 from dboshub.workflows.rendering.page_templates import render
-from dboshub.workflows.rollups.series import counted_until, series
+from dboshub.workflows.rollups.chart_spans import CHART_SPANS, chosen_span
+from dboshub.workflows.rollups.series import counted_from, counted_until, series
 from dboshub.workflows.rollups.totals import shared_counts
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.failures.works import State
@@ -33,15 +34,6 @@ from dboshub.workflows.statuses import FAILED_NOT_CANCELLED, STATUS_STYLES
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
-DAY = 24 * HOUR
-# Length of each time span, width of a bar, and label.
-SPANS = {
-    "1h": (HOUR, MINUTE, "1 h"),
-    "6h": (6 * HOUR, 5 * MINUTE, "6 h"),
-    "24h": (DAY, 15 * MINUTE, "24 h"),
-    "7d": (7 * DAY, 2 * HOUR, "7 d"),
-    "30d": (30 * DAY, 6 * HOUR, "30 d"),
-}
 # If the rollups lag more than this, the charts show a gap at the end.
 MAX_ROLLUP_LAG_MS = 10 * MINUTE
 MAX_NAME_LENGTH = 1_000
@@ -85,22 +77,21 @@ def _in_flight(
 
 
 def _charts(request: HttpRequest, viewer: Viewer, until: int | None, now: int) -> dict[str, Any]:
-    span = request.GET.get("span", "")
-    span = span if span in SPANS else "24h"
+    span = chosen_span(request.GET.get("span", ""), counted_from, now)
     name = request.GET.get("name", "").replace("\x00", "")[:MAX_NAME_LENGTH]
-    length, step, _ = SPANS[span]
+    of_name = {"name": name} if name else {}
     context: dict[str, Any] = {
         "name": name,
         "span": span,
         "spans": [
-            (f"?{urlencode({'span': key} | ({'name': name} if name else {}))}", word, key == span)
-            for key, (_, _, word) in SPANS.items()
+            (f"?{urlencode({'span': each.key} | of_name)}", each.words, each is span)
+            for each in CHART_SPANS
         ],
     }
     if until is None:
         return context
     edge = until if now - until < MAX_ROLLUP_LAG_MS else now // MINUTE * MINUTE
-    found = series(edge - length, edge, step, viewer, name=name)
+    found = series(edge - span.length, edge, span.step, viewer, name=name)
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}
     link = _link_to(workflows(**about))

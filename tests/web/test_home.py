@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from dboshub.schedules.models import Schedule
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
-from dboshub.workflows.models import AuditEvent, QueueSample
+from dboshub.workflows.models import AuditEvent, QueueSample, RolledSpan
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rollups import store
@@ -318,6 +318,13 @@ def test_charts_can_be_about_one_name(viewer: Client) -> None:
     html = page(viewer, "?name=two&span=1h")
     assert "1 workflow ended." in words(html)
     assert 'href="?span=24h&amp;name=two#trends"' in html
+
+
+def test_the_span_fits_what_is_counted(viewer: Client) -> None:
+    at = now_ms() // MINUTE * MINUTE
+    for age, word in ((2, "15 min"), (50, "1 h"), (300, "6 h"), (3_000, "24 h")):
+        RolledSpan.objects.create(width=MINUTE, at=at - age * MINUTE)
+        assert re.search(rf'aria-current="true">{word}<', page(viewer)), word
 
 
 def test_before_anything_is_counted_the_page_says_when(viewer: Client) -> None:

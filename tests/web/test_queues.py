@@ -8,7 +8,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,10 +19,6 @@ from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import (
     AuditEvent,
     Executor,
-    QueueSample,
-    RolledSpan,
-    Rollup,
-    ScopeRule,
     Workflow,
 )
 from tests.support.runs import add_workflow, insert
@@ -435,56 +430,3 @@ def test_a_purge_is_a_bulk_job_of_what_waits(client: Client, make_user: Callable
     address = "/workflows/bulk/new/?verb=cancel&queue=orders&status=ENQUEUED"
     assert address in page(client, detail("orders"))
     assert client.get(address).status_code == 200
-
-
-def test_a_day_of_depth_and_age_is_drawn_from_samples(viewer: Client) -> None:
-    add("orders")
-    assert "Last 24 hours" not in page(viewer, detail("orders"))
-    minute = now_ms() // 60_000 * 60_000 - 3_600_000
-    RolledSpan.objects.create(width=60_000, at=minute, covered=1)
-    for queue, waiting in (("orders", 7), ("other", 99)):
-        QueueSample.objects.create(
-            width=60_000, at=minute, queue=queue, waiting=waiting, running=2, oldest_ms=61_000
-        )
-    shown = page(viewer, detail("orders"))
-    assert "at most 7 waiting, 2 running" in shown
-    assert "the oldest had waited 1 min 1 s" in shown
-    assert "99 waiting" not in shown
-    assert shown.count("not counted") >= 3 * 94
-    assert "Utilisation" not in shown
-
-
-def test_a_day_of_rates_and_utilisation_is_drawn_from_what_was_counted(viewer: Client) -> None:
-    add("orders", concurrency=4)
-    minute = now_ms() // 60_000 * 60_000 - 3_600_000
-    RolledSpan.objects.create(width=60_000, at=minute, covered=1)
-    QueueSample.objects.create(width=60_000, at=minute, queue="orders", waiting=0, running=3)
-    for queue, name, number in (("orders", "a", 5), ("orders", "b", 2), ("other", "a", 90)):
-        Rollup.objects.create(
-            width=60_000, at=minute, scope="one", queue=queue, name=name, succeeded=number, failed=1
-        )
-    shown = page(viewer, detail("orders"))
-    assert "9 workflows ended, as far as counted." in shown
-    assert "7 succeeded, 2 failed" in shown
-    assert "by=completed&amp;since=" in shown or "by=completed&since=" in shown
-    assert "At most 75% of the 4 places there are now." in shown
-
-
-def test_who_sees_some_applications_sees_no_numbers_of_all(
-    client: Client, make_user: Callable[..., Any]
-) -> None:
-    user = make_user("sam", *VIEW)
-    group = Group.objects.create(name="shop")
-    ScopeRule.objects.create(group=group, application="shop")
-    user.groups.add(group)
-    client.force_login(user)
-    add("orders")
-    minute = now_ms() // 60_000 * 60_000 - 60_000
-    RolledSpan.objects.create(width=60_000, at=minute, covered=1)
-    for application in ("shop", "bank"):
-        Rollup.objects.create(
-            width=60_000, at=minute, scope="one", queue="orders", application=application, failed=3
-        )
-    shown = page(client, detail("orders"))
-    assert "3 workflows ended, as far as counted." in shown
-    assert "Depth" not in shown

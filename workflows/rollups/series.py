@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from django.db import connections
-from django.db.models import F, Max, QuerySet, Sum
+from django.db.models import F, Max, Min, QuerySet, Sum
 from django.db.models.expressions import CombinedExpression
 
 from dboshub.workflows.models import RolledSpan, Rollup
@@ -42,6 +42,12 @@ def counted_until() -> int | None:
     """The end of the newest counted minute (epoch ms); None if there is none."""
     last = RolledSpan.objects.filter(width=MINUTE).aggregate(last=Max("at"))["last"]
     return None if last is None else int(last) + MINUTE
+
+
+def counted_from() -> int | None:
+    """The start of the oldest minute that is kept (epoch ms); None if there is none."""
+    first: int | None = RolledSpan.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
+    return first
 
 
 def series(
