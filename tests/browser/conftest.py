@@ -31,9 +31,12 @@ def browser() -> Iterator[Browser]:
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[HubProcess]:
-    """The hub without workflows; tests run once on each of the two, with ids of their own."""
+    """The hub without workflows; tests run once on each of the two, with ids of their own.
+
+    Two people may use it: `ada` may do anything, and `vera` may only look.
+    """
     data = tmp_path_factory.mktemp("hub")
-    made = once(tmp_path_factory, "prepared-hub", _prepare)
+    made = once(tmp_path_factory, "prepared-hub", _prepare_in)
     (data / "static").symlink_to(made / "static")
     with ExitStack() as stack:
         if request.param == "sqlite":
@@ -43,7 +46,7 @@ def served(
             server: Server = request.getfixturevalue("postgres_server")
 
             def fill(url: str) -> None:
-                HubProcess(url, data).prepare("ada")
+                _prepare(HubProcess(url, data))
 
             name = once_in_postgres(tmp_path_factory, "prepared-database", server, fill)
             url = stack.enter_context(server.fresh_database(name))
@@ -53,8 +56,13 @@ def served(
         yield hub
 
 
-def _prepare(folder: Path) -> None:
-    HubProcess(_sqlite_in(folder), folder).prepare("ada")
+def _prepare_in(folder: Path) -> None:
+    _prepare(HubProcess(_sqlite_in(folder), folder))
+
+
+def _prepare(hub: HubProcess) -> None:
+    hub.prepare("ada")
+    hub.add_user("vera", group="DBOSHub viewer")
 
 
 def _sqlite_in(folder: Path) -> str:
@@ -63,7 +71,7 @@ def _sqlite_in(folder: Path) -> str:
 
 @pytest.fixture(scope="session")
 def signed_in() -> dict[str, Any]:
-    """The cookies of who has signed in, by name and hub: hashing a password is slow."""
+    """The cookies of who has signed in, by name and hub: to sign in takes three pages."""
     return {}
 
 
@@ -76,22 +84,17 @@ def page(browser: Browser, served: HubProcess, signed_in: dict[str, Any]) -> Ite
 @pytest.fixture
 def viewer(browser: Browser, served: HubProcess, signed_in: dict[str, Any]) -> Iterator[Page]:
     """A page of somebody who may look at workflows, queues and schedules, and not act."""
-    if _key(served, "vera") not in signed_in:
-        served.add_user("vera", group="DBOSHub viewer")
     yield from _opened(browser, served, signed_in, "vera")
-
-
-def _key(served: HubProcess, name: str) -> str:
-    return f"{name} at {served.url}"
 
 
 def _opened(
     browser: Browser, served: HubProcess, signed_in: dict[str, Any], name: str
 ) -> Iterator[Page]:
+    key = f"{name} at {served.url}"
     context = browser.new_context(
         base_url=served.url,
         viewport={"width": 1400, "height": 900},
-        storage_state=signed_in.get(_key(served, name)),
+        storage_state=signed_in.get(key),
     )
     page = context.new_page()
     page.set_default_timeout(15_000)
@@ -102,7 +105,7 @@ def _opened(
         page.locator("[name=password]").fill(PASSWORD)
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/login" not in url)
-        signed_in[_key(served, name)] = {"cookies": context.cookies(), "origins": []}
+        signed_in[key] = {"cookies": context.cookies(), "origins": []}
     yield page
     context.close()
 

@@ -1,4 +1,7 @@
-"""The settings of a hub under test: what it remembers for a minute would outlive a test."""
+"""The settings of a hub under test: what it remembers for a minute would outlive a test.
+
+Nor is it to take its time over passwords.
+"""
 
 from __future__ import annotations
 
@@ -6,3 +9,4 @@ from dboshub.settings import *
 
 FORGETFUL = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 CACHES = {"default": FORGETFUL, "dboshub": FORGETFUL}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -99,6 +99,8 @@ def test_a_worker_does_what_is_clicked_and_the_log_says_why(
     assert audited(served, "order 1/a")[0][1] == "customer called"
 
 
+# The same pages come from both databases, and a worker obeys on both above.
+@pytest.mark.parametrize("served", ["sqlite"], indirect=True)
 def test_it_is_steered_without_scripts(
     page: Page, browser: Browser, served: HubProcess, worker: None
 ) -> None:
