@@ -108,6 +108,8 @@ def test_a_project_that_follows_the_steps_is_fine(host: HostProject) -> None:
     assert "no issues" in host.manage("check", "--database", "default")
 
 
+# This check reads settings alone.
+@pytest.mark.parametrize("host", ["sqlite"], indirect=True, scope="session")
 @pytest.mark.parametrize(
     "missing", ["dboshub", "dboshub.workflows", "dboshub.queues", "dboshub.schedules"]
 )
