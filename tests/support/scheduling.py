@@ -16,7 +16,12 @@ APART = (
     "tests/standalone/",
     "tests/workflows/executors/test_runworkers.py",
 )
-LONG = (*APART, "tests/docs_examples/", "tests/first_failures/", "tests/project/")
+LONG = (
+    *(*APART, "tests/docs_examples/", "tests/first_failures/", "tests/project/"),
+    # Ten thousand rows, and whatever is hostile.
+    *("tests/fuzz/", "tests/web/test_hostile_", "tests/workflows/bulk/"),
+    *("tests/workflows/payloads/test_hostile.py", "tests/workflows/selectors/test_listing.py"),
+)
 
 
 def rank(nodeid: str) -> int:
