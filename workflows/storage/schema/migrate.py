@@ -52,8 +52,9 @@ def migrate_in(session: Session, *, adopt: bool = True) -> SchemaState:
         _create(session)
     else:
         state.verify()
-        if adopt:
-            _adopt(session, state)
+        if not (adopt and (state.outdated or state.missing_hub_tables)):
+            return state
+        _adopt(session, state)
     return read_state(session)
 
 
