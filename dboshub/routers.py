@@ -17,6 +17,7 @@ HUB_MODELS = {
     ("dboshub_workflows", "change"),
     ("dboshub_workflows", "incidentdecision"),
     ("dboshub_workflows", "lease"),
+    ("dboshub_workflows", "listlayout"),
     ("dboshub_workflows", "rolledspan"),
     ("dboshub_workflows", "rollup"),
     ("dboshub_workflows", "queuesample"),

@@ -18,6 +18,8 @@ from dboshub.workflows.views import (
     start,
     step_statistics,
 )
+from dboshub.workflows.views.layout import save_layout
+from dboshub.workflows.views.matching import count_matching
 from dboshub.workflows.views.workflow_list import next_part, workflow_list
 
 register_converters()
@@ -27,8 +29,9 @@ app_name = "workflows"
 urlpatterns = [
     path("", workflow_list, name="list"),
     path("part/", next_part, name="next_part"),
+    path("count/", count_matching, name="count"),
     path("suggest/", search.suggest, name="suggest"),
-    path("columns/", search.save_columns, name="columns"),
+    path("columns/", save_layout, name="columns"),
     path("bulk/", bulk.job_list, name="bulk_list"),
     path("bulk/new/", bulk.new, name="bulk_new"),
     path("bulk/<int:job_id>/", bulk.job_detail, name="bulk"),

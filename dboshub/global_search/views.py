@@ -21,8 +21,9 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.page_templates import render
+from dboshub.workflows.selectors.row_values import MAX_LENGTH
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.selectors.value_search import MAX_LENGTH, ValueSearch
+from dboshub.workflows.selectors.value_search import ValueSearch
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.htmx import wants_fragment
 from dboshub.workflows.views.query_text import query_text

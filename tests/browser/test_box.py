@@ -138,7 +138,8 @@ def test_a_filter_goes_on_and_leads_to_the_list(page: Page) -> None:
     going_on = page.get_by_role("group", name="Go on with").get_by_role("option")
     going_on.filter(has_text=NAME).click()
     expect(box(page)).to_have_value(f"name:{NAME} ")
-    page.get_by_role("group", name="Filter").get_by_role("option").click()
+    filtered = page.get_by_role("group", name="Filter").get_by_role("option")
+    filtered.filter(has_text=f"name:{NAME}").click()
     page.wait_for_url(f"**/workflows/?name={NAME}")
 
 

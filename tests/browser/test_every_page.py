@@ -55,6 +55,7 @@ PAGES = {
         "/workflows/?status=failed&name=absent",
         "/workflows/?q=status%3Afailed+colour%3Ared+nonsense:",
         "/workflows/?columns=queue,executor,version,parent&top=1",
+        "/workflows/?columns=name,error,input,output.sent,attr.customer,id,status",
         "/workflows/bulk/",
         "/workflows/bulk/new/?verb=fork_from_failure&status=failed",
         "/workflows/errors/",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,14 +11,19 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.browser.hub import HubProcess
 from tests.support.rows import insert
-from tests.support.runs import delete_workflows
+from tests.support.runs import add_workflow, delete_workflows, pickled
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
 pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
 
+ENDED = Statement(
+    "UPDATE {workflow_status} SET status = 'SUCCESS', output = :output, updated_at = :now,"
+    " completed_at = :now WHERE workflow_uuid = 'valued'"
+)
 T0 = 1_700_000_000_000
 # Ink on surface, as tokens.css pairs them.
 INKS = ("--ink", "--ink-2", "--ink-3", "--accent", "--accent-strong")
@@ -124,8 +131,17 @@ def test_everything_works_without_scripts(page: Page, browser: Browser, served: 
     plain.get_by_role("link", name="Clear").click()
     plain.locator("summary", has_text="View").click()
     plain.get_by_label("Executor").check()
-    plain.get_by_role("button", name="Keep these columns").click()
-    expect(plain.locator("th", has_text="Executor")).to_be_visible()
+    plain.get_by_label("Compact").check()
+    plain.get_by_role("button", name="Keep this layout").click()
+    heads = plain.locator("thead th")
+    expect(heads.last).to_have_text("Executor")
+    expect(plain.locator("table.rows--compact")).to_be_visible()
+    plain.locator("summary", has_text="View").click()
+    plain.get_by_role("button", name="Move Executor up").click()
+    expect(heads.nth(-2)).to_have_text("Executor")
+    plain.locator("summary", has_text="View").click()
+    plain.get_by_role("button", name="The default columns").click()
+    expect(heads.last).to_have_text("Duration")
     plain.locator("summary", has_text="How to search").click()
     plain.get_by_role("button", name="checkout", exact=True).click()
     assert plain.url.endswith("/workflows/?name=checkout")
@@ -184,6 +200,38 @@ def test_the_search_box_goes_on_with_what_the_database_holds(page: Page) -> None
     box.press("Enter")
     page.wait_for_url("**/workflows/?name=%21work")
     expect(body_rows(page)).to_have_count(3)
+
+
+def test_what_matches_is_counted_when_the_list_is_shown(page: Page) -> None:
+    page.goto("/workflows/?status=SUCCESS")
+    expect(page.locator(".searched")).to_have_text(re.compile(r"50 shown · 60 match"))
+    page.get_by_role("link", name="Older").click()
+    expect(page.locator(".searched")).to_have_text(re.compile(r"10 shown, the oldest"))
+
+
+def test_a_value_by_its_path_becomes_a_column(page: Page, served: HubProcess) -> None:
+    database = open_database(served.database_url)
+    with database.writing() as session:
+        add_workflow(session, "valued", "PENDING", inputs={"order": {"id": 9003}})
+    page.goto("/workflows/?name=checkout&status=in_flight")
+    page.locator("summary", has_text="View").click()
+    page.get_by_label("A column of a value").fill("input[0].order.id")
+    page.keyboard.press("Enter")
+    row = body_rows(page).first
+    expect(row.locator('[data-cell="input[0].order.id"]')).to_have_text("9003")
+    page.goto("/workflows/?name=checkout&columns=status,name,error,output.sent")
+    row = body_rows(page).filter(has_text="Running")
+    expect(row.locator("td.value").first).to_have_text("\N{EN DASH}")
+    expect(page.locator("#live-state")).to_contain_text("Live")
+    # What is pushed holds no values: the page asks for them again.
+    with database.writing() as session:
+        session.run(ENDED, output=pickled({"sent": True}), now=time.time_ns() // 10**6)
+    row = body_rows(page).filter(has_text="Succeeded")
+    expect(row.locator('[data-cell="output.sent"]')).to_have_text("True", timeout=20_000)
+    page.goto("/workflows/")
+    page.locator("summary", has_text="View").click()
+    page.get_by_role("button", name="The default columns").click()
+    database.close()
 
 
 def test_a_click_on_a_cell_adds_to_the_filter(page: Page) -> None:

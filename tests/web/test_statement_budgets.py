@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 BUDGETS = {
     "dboshub:home": 30,
     "dboshub:incidents": 30,
+    "dboshub:find": 10,
     "dboshub:workflows:list": 20,
     "dboshub:workflows:detail w0": 42,
     "dboshub:workflows:steps w0": 9,
@@ -39,7 +40,7 @@ BUDGETS = {
     "dboshub:schedules:list": 9,
     "dboshub:exports:list": 4,
     "dboshub:audit": 6,
-    "dboshub:hub": 45,
+    "dboshub:hub": 46,
 }
 
 

@@ -12,6 +12,7 @@ from dboshub.workflows.models.changes import Change
 from dboshub.workflows.models.communication import Event, EventHistory, Message, StreamValue
 from dboshub.workflows.models.executors import ApplicationVersion, Executor
 from dboshub.workflows.models.incidents import IncidentDecision
+from dboshub.workflows.models.layouts import ListLayout
 from dboshub.workflows.models.rollups import Lease, QueueSample, RolledSpan, Rollup
 from dboshub.workflows.models.scope import GroupScope, ScopeRule
 from dboshub.workflows.models.steps import Attempt, Step
@@ -30,6 +31,7 @@ __all__ = [
     "GroupScope",
     "IncidentDecision",
     "Lease",
+    "ListLayout",
     "Message",
     "QueueSample",
     "RolledSpan",

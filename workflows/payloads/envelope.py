@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
+from dboshub.workflows.payloads.tree import Mapping, Node, Raw, Scalar, Sequence
 
 KEYS = frozenset({"args", "kwargs", "positionalArgs", "namedArgs"})
 
@@ -20,3 +20,17 @@ def opened(node: Node | None) -> tuple[Sequence, Mapping] | None:
         positional if isinstance(positional, Sequence) else Sequence("list", ()),
         named if isinstance(named, Mapping) else Mapping("dict", ()),
     )
+
+
+def as_call(node: Node) -> Node:
+    """An envelope as the arguments of a call; any other node as it is."""
+    found = opened(node)
+    if found is None:
+        return node
+    positional, named = found
+    items: list[tuple[Node, Node]] = [
+        *((Scalar("int", str(at)), part) for at, part in enumerate(positional.items)),
+        # Names of arguments stand without quotes.
+        *((Raw(key.text) if isinstance(key, Scalar) else key, part) for key, part in named.items),
+    ]
+    return Mapping("arguments", tuple(items)) if items else Raw("no arguments")

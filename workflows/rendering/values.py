@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dboshub.workflows.payloads.envelope import opened
+from dboshub.workflows.payloads.envelope import as_call
 from dboshub.workflows.payloads.exceptions import traceback
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
@@ -118,21 +118,9 @@ def brief(address: ValueAddress, stored: StoredValue | None) -> Value | None:
 
 def arguments(value: Value | None) -> Value | None:
     """A workflow's input as the arguments of a call, without the envelope around it."""
-    found = opened(value.node) if value else None
-    if value is None or found is None:
+    if value is None or value.node is None:
         return value
-    positional, named = found
-    items: list[tuple[Node, Node]] = [
-        *((Scalar("int", str(at)), part) for at, part in enumerate(positional.items)),
-        *((_bare(key), part) for key, part in named.items),
-    ]
-    node = Mapping("arguments", tuple(items)) if items else Raw("no arguments")
-    return replace(value, node=node)
-
-
-def _bare(key: Node) -> Node:
-    """The name of an argument, without quotes."""
-    return Raw(key.text) if isinstance(key, Scalar) else key
+    return replace(value, node=as_call(value.node))
 
 
 def listed(

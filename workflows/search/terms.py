@@ -53,7 +53,18 @@ YES = ("yes", "1", "on", "true")
 SEARCH_BOX_KEYS = ("q", "and")
 # Query keys of pages with a filter that are no part of it.
 PAGE_KEYS = frozenset(
-    ("columns", "after", "before", "open", "start", "found", "part", "of", "csrfmiddlewaretoken")
+    (
+        "columns",
+        "after",
+        "before",
+        "open",
+        "start",
+        "found",
+        "part",
+        "count",
+        "of",
+        "csrfmiddlewaretoken",
+    )
 )
 MAX_KEY_LENGTH = 100
 MAX_VALUE_LENGTH = 1_000

@@ -16,7 +16,7 @@ from dboshub.workflows.payloads.paths import write_path
 from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor, write_cursor
 from dboshub.workflows.selectors.keyset.ranges import Position
-from dboshub.workflows.selectors.payload_export import PAYLOADS
+from dboshub.workflows.selectors.row_values import MAX_LENGTH, RowValues, row_values
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session
@@ -25,7 +25,6 @@ from dboshub.workflows.time_budget import is_spent
 MAX_RUNS = 2_000
 # Payloads of this many rows are in memory at a time.
 CHUNK = 250
-MAX_LENGTH = 8 * 1_024
 MAX_MATCHES = 10
 # Seconds after which no further chunk is read.
 BUDGET_S = 1.0
@@ -99,14 +98,10 @@ class ValueSearch:
         self, rows: Sequence[WorkflowRow]
     ) -> Iterator[tuple[WorkflowRow, ValueMatch | None]]:
         sought = Sought.of(self.text)
-        stored = self._payloads(rows) if self.payload and rows else {}
+        ids = [row.pk for row in rows]
+        stored = row_values(self.session, ids) if self.payload and ids else {}
         for row in rows:
             yield row, _in_facts(row, sought) or _in_payloads(row, stored.get(row.pk), sought)
-
-    def _payloads(self, rows: Sequence[WorkflowRow]) -> dict[str, Sequence[str | None]]:
-        ids = self.session.ids(row.pk for row in rows)
-        found = self.session.all(PAYLOADS, ids=ids, most=MAX_LENGTH + 1)
-        return {workflow_id: values for workflow_id, _, *values in found}
 
 
 def _in_facts(row: WorkflowRow, sought: Sought) -> ValueMatch | None:
@@ -117,14 +112,11 @@ def _in_facts(row: WorkflowRow, sought: Sought) -> ValueMatch | None:
     return None
 
 
-def _in_payloads(
-    row: WorkflowRow, values: Sequence[str | None] | None, sought: Sought
-) -> ValueMatch | None:
-    for place, text in zip(("input", "output", "error", "attr"), values or (), strict=False):
-        if text is None:
-            continue
-        serialization = "portable_json" if place == "attr" else row.serialization
-        found = sought.find(text, serialization, longest=MAX_LENGTH)
+def _in_payloads(row: WorkflowRow, values: RowValues | None, sought: Sought) -> ValueMatch | None:
+    if values is None:
+        return None
+    for place, text in values.texts.items():
+        found = sought.find(text, values.format_of(place), longest=MAX_LENGTH)
         if found is not None:
             return ValueMatch(row, write_path((place, *found.path)), found.excerpt)
     return None

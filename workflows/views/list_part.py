@@ -18,12 +18,15 @@ from dboshub.workflows.bulk.verbs import OFFERED
 from dboshub.workflows.live.rows import row_digest
 from dboshub.workflows.live.subscriptions import Subscription, subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD
-from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
+from dboshub.workflows.rendering.listing.columns import Column, columns, withheld
 from dboshub.workflows.rendering.listing.row_cells import row_cells
+from dboshub.workflows.rendering.listing.value_cells import value_cells
 from dboshub.workflows.rendering.reason import why_they_wait
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.keyset.merge import MAX_CHUNK
 from dboshub.workflows.selectors.keyset.pages import PAGE_SIZE, Page, WorkflowPager, read_cursor
+from dboshub.workflows.selectors.layouts import layout_of
+from dboshub.workflows.selectors.row_values import row_values
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.htmx import HtmxHttpRequest
@@ -40,20 +43,38 @@ SMALL = re.compile(r"\d{1,3}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """One request for the list: user, filter, columns, and time (epoch ms)."""
+    """One request for the list: user, filter, columns, and time (epoch ms).
+
+    `withheld` are the titles of the chosen columns that the user may not see.
+    """
 
     request: HtmxHttpRequest
     criteria: Criteria
     viewer: Viewer
     columns: Sequence[Column]
+    withheld: Sequence[str]
+    density: str
     now: int
 
     @classmethod
     def of(cls, request: HtmxHttpRequest) -> ListRequest:
         now = int(time.time() * 1_000)
-        criteria = parse(request.GET, now=now, attributes=request.user.has_perm(VIEW_PAYLOAD))
-        shown = columns(criteria.columns, request.COOKIES.get(COOKIE, ""), by=criteria.by)
-        return cls(request, criteria, viewer_for(request.user), shown, now)
+        payload = request.user.has_perm(VIEW_PAYLOAD)
+        criteria = parse(request.GET, now=now, attributes=payload)
+        kept = layout_of(request.user)
+        chosen = criteria.columns, kept.columns
+        shown = columns(*chosen, by=criteria.by, payload=payload)
+        hidden = [] if payload else withheld(*chosen)
+        return cls(request, criteria, viewer_for(request.user), shown, hidden, kept.density, now)
+
+    @property
+    def shown(self) -> list[Column]:
+        return [column for column in self.columns if column.is_shown]
+
+    @property
+    def values(self) -> list[Column]:
+        """The shown columns that are payload."""
+        return [column for column in self.shown if column.is_value]
 
     @property
     def context(self) -> dict[str, object]:
@@ -66,6 +87,8 @@ class ListRequest:
             "query": query,
             "bulk_filter": query if is_whole else self.request.GET.urlencode(),
             "columns": self.columns,
+            "withheld": self.withheld,
+            "density": self.density,
             "verbs": [each for each in OFFERED.values() if may_act(user, each.permission)],
         }
 
@@ -118,6 +141,9 @@ def read_part(session: Session, list_request: ListRequest, shown: Shown) -> dict
         "is_first": not newer,
         "older": criteria.query(after=page.older) if page.older else "",
         "newer": criteria.query(before=newer) if newer else "",
+        # What is cut short says how far it came; what is all here is its own count.
+        "counts_lazily": bool(page.older) and not page.searched_to and not criteria.is_empty,
+        "count_query": list_request.query(count="yes"),
         "next_part": list_request.query(**more) if _goes_on(page, shown) else "",
     }
 
@@ -144,20 +170,25 @@ def _goes_on(page: Page, shown: Shown) -> bool:
 def _rows(
     session: Session, list_request: ListRequest, page: Page, shown: Shown
 ) -> list[dict[str, object]]:
-    keys = [column.key for column in list_request.columns if column.is_shown]
+    facts = [column.key for column in list_request.shown if not column.is_value]
+    values = list_request.values
     found: list[dict[str, object]] = []
     lines = [*_lines(session, list_request, page, shown)]
     reasons = why_they_wait(session, (line.row for line in lines))
+    ids = [line.row.pk for line in lines]
+    stored = row_values(session, ids) if values and ids else {}
     for line in lines:
         row = line.row
         # Children are shown because of their parent, so the filter does not apply to them.
         subscription = (
             list_request.topic("row", row.pk) if not line.depth else list_request.unfiltered(row.pk)
         )
+        cells = row_cells(row, facts, reason=reasons.get(row.pk))
+        cells |= value_cells(stored.get(row.pk), values)
         found.append(
             {
                 "id": row.pk,
-                "cells": row_cells(row, keys, reason=reasons.get(row.pk)),
+                "cells": [(column, cells[column.key]) for column in list_request.shown],
                 "subscription": subscription,
                 "digest": row_digest(row, reasons.get(row.pk)),
                 "line": line,

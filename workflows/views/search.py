@@ -1,20 +1,17 @@
-"""The search box: its results and completions; and the stored choice of columns."""
+"""The filter of the list: what its words stand for, and completions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import redirect
-from django.urls import reverse
+from django.http import HttpRequest, JsonResponse, QueryDict
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.permissions import VIEW_WORKFLOW
-from dboshub.workflows.rendering.listing.columns import COOKIE, written
 from dboshub.workflows.rendering.listing.completions import complete
 from dboshub.workflows.rollups.totals import names
 from dboshub.workflows.search.criteria import Criteria
@@ -23,7 +20,6 @@ from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.views.preferences import remember
 
 FACETS_S = 60
 
@@ -81,14 +77,3 @@ def suggest(request: HttpRequest) -> JsonResponse:
     with bounded_reading() as session:
         known = known_values(session, viewer_for(request.user))
     return JsonResponse({"options": complete(request.GET.get("text", ""), known)})
-
-
-@require_POST
-@permission_required(VIEW_WORKFLOW, raise_exception=True)
-def save_columns(request: HttpRequest) -> HttpResponse:
-    """Store the chosen columns in a cookie and redirect to the list."""
-    query = QueryDict(request.POST.get("query", ""), mutable=True)
-    query.pop("columns", None)
-    response = redirect(f"{reverse('dboshub:workflows:list')}?{query.urlencode()}".rstrip("?"))
-    remember(request, response, COOKIE, written(request.POST.getlist("column")))
-    return response

@@ -15,6 +15,8 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
+from dboshub.workflows.actions.audit import actor_of
+from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.subscriptions import subscription_for
@@ -26,6 +28,7 @@ from dboshub.workflows.search.corrections import corrections
 from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.terms import SEARCH_BOX_KEYS
 from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_flight
+from dboshub.workflows.selectors.keyset.matching_count import matching
 from dboshub.workflows.selectors.keyset.pages import Page
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import IN_FLIGHT
@@ -66,7 +69,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     )
     if "failure" in context:
         return render(request, template, context, status=503)
-    response = render(request, template, context)
+    response = _audited(asked, render(request, template, context))
     return push_url(response, _clean_address(asked)) if request.htmx else response
 
 
@@ -83,7 +86,16 @@ def next_part(request: HtmxHttpRequest) -> HttpResponse:
     except DatabaseError:
         # The page stays as it is, with the link to continue.
         return HttpResponse(status=503)
-    return render(request, "dboshub/workflows/list/_part.html", context | asked.context)
+    part = render(request, "dboshub/workflows/list/_part.html", context | asked.context)
+    return _audited(asked, part)
+
+
+def _audited(asked: ListRequest, response: HttpResponse) -> HttpResponse:
+    """The response; one with values of workflows is audited, and browsers must not store it."""
+    if asked.values:
+        record_payload_view(actor_of(asked.request), "list", "")
+        response["Cache-Control"] = "no-store"
+    return response
 
 
 def _needs_canonical_url(query: Mapping[str, str], criteria: Criteria) -> bool:
@@ -96,6 +108,8 @@ def _shown(session: Session, asked: ListRequest) -> dict[str, object]:
     """The rows, the links to other pages, and the subscriptions."""
     criteria, since = asked.criteria, asked.now
     context = read_part(session, asked, Shown(asked.request.GET.get("after", "")))
+    if context["counts_lazily"] and asked.request.GET.get("count"):
+        context |= {"counts_lazily": False, "matching": matching(session, criteria, asked.viewer)}
     return context | {
         "live_counts": subscription_for(asked.request, "counts", since=since),
         # No live updates for filters on attributes: rows do not contain them.

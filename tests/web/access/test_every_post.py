@@ -42,7 +42,7 @@ LOOKING = (
 )
 STEER = "dboshub_schedules.change_schedule"
 # What leaves no trace in any table but the person's own session or cookies.
-WITHOUT_TRACE = {"login", "logout", "dboshub:theme", "dboshub:workflows:columns"}
+WITHOUT_TRACE = {"login", "logout", "dboshub:theme"}
 # What only leads to another page.
 WITHOUT_TRACE |= {"dboshub:workflows:compare"}
 
@@ -233,6 +233,14 @@ CASES: dict[str, list[Case]] = {
             at={"view_id": THERE},
             needs="dboshub_workflows.view_workflow",
             row=("delete", "view", "mine"),
+            asks_why=False,
+        )
+    ],
+    "dboshub:workflows:columns": [
+        Case(
+            data={"query": "", "column": ["created", "name"]},
+            needs="dboshub_workflows.view_workflow",
+            row=("save", "layout", "workflows"),
             asks_why=False,
         )
     ],

@@ -419,8 +419,9 @@ def test_a_page_takes_as_many_statements_with_fifty_rows_as_with_one(viewer: Cli
         add(workflow_uuid=f"w-{number}", status="ERROR", created_at=T0 + number)
     assert (statements(LIST), statements(LIST + "?status=ERROR")) == few
     # Session, user, two for permissions; two each for the rows, suggestions and counts; one each
-    # for saved views, the viewer's scope and time zone; on PostgreSQL three for the time limit.
-    assert max(few) <= (16 if connections[system_alias()].vendor == "postgresql" else 13)
+    # for saved views, the viewer's scope, time zone and layout; on PostgreSQL three for the time
+    # limit.
+    assert max(few) <= (17 if connections[system_alias()].vendor == "postgresql" else 14)
 
 
 def test_counts_and_suggestions_are_shared_for_a_moment(viewer: Client) -> None:

@@ -161,9 +161,9 @@ def test_a_part_reads_rows_and_neither_counts_nor_suggestions(viewer: Client) ->
     page_cache().clear()
     with CaptureQueriesContext(connections[system_alias()]) as queries:
         viewer.get(next_part(first), headers=HTMX)
-    # Session, user, permissions, scope and time zone, two for the rows; on PostgreSQL three for
-    # the limit.
-    assert len(queries) <= (11 if connections[system_alias()].vendor == "postgresql" else 8)
+    # Session, user, permissions, scope, time zone and layout, two for the rows; on PostgreSQL
+    # three for the limit.
+    assert len(queries) <= (12 if connections[system_alias()].vendor == "postgresql" else 9)
 
 
 def test_open_parents_stay_open_in_a_part(viewer: Client) -> None:

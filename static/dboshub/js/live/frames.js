@@ -55,6 +55,17 @@ function showRow(element, frame) {
   note(element, frame.gone ? "deleted" : frame.matches === false ? "no longer matches" : "");
   globalThis.htmx?.process(element);
   flash(element);
+  if (element.querySelector("td.value")) refreshValues(element);
+}
+
+// Values are for one reader and are not pushed: the page is asked for them again.
+async function refreshValues(row) {
+  const fresh = await fetchAgain(row);
+  if (fresh === null) return;
+  const cells = document.createElement("template");
+  cells.innerHTML = fresh;
+  const found = [...cells.content.querySelectorAll("td.value")];
+  showCells(row, Object.fromEntries(found.map((cell) => [cell.dataset.cell, cell.innerHTML])));
 }
 
 function note(element, text) {
