@@ -214,7 +214,7 @@ def test_a_value_by_its_path_becomes_a_column(page: Page, served: HubProcess) ->
     with database.writing() as session:
         add_workflow(session, "valued", "PENDING", inputs={"order": {"id": 9003}})
     page.goto("/workflows/?name=checkout&status=in_flight")
-    page.locator("summary", has_text="View").click()
+    page.get_by_text("View", exact=True).click()
     page.get_by_label("A column of a value").fill("input[0].order.id")
     page.keyboard.press("Enter")
     row = body_rows(page).first
@@ -229,7 +229,7 @@ def test_a_value_by_its_path_becomes_a_column(page: Page, served: HubProcess) ->
     row = body_rows(page).filter(has_text="Succeeded")
     expect(row.locator('[data-cell="output.sent"]')).to_have_text("True", timeout=20_000)
     page.goto("/workflows/")
-    page.locator("summary", has_text="View").click()
+    page.get_by_text("View", exact=True).click()
     page.get_by_role("button", name="The default columns").click()
     database.close()
 

@@ -139,7 +139,9 @@ def test_who_may_not_see_payloads_gets_no_values_and_is_told_so(viewer: Client) 
     add("one", inputs="secret-9003", attributes=json.dumps({"customer": "secret-acme"}))
     html = body(viewer, "columns=name,input,attr.customer,created")
     assert titles(html) == ["name", "created"]
-    assert "Without the columns Input, attr.customer: they need the right to see payloads." in html
+    assert (
+        "Not shown: Input, attr.customer. Columns of values need the right to see payloads." in html
+    )
     assert "secret" not in html
     assert 'value="input"' not in html
     assert 'name="path"' not in html
