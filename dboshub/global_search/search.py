@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from django.urls import reverse
 from dboshub.global_search.destinations import destinations
 from dboshub.global_search.results import Group, Result, grouped
 from dboshub.global_search.things import saved_views, things
-from dboshub.global_search.workflow_matches import by_id
+from dboshub.global_search.workflow_matches import IdMatches, by_id
 from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.rendering.listing.completions import complete
 from dboshub.workflows.search.attributes import PREFIX
@@ -28,6 +29,14 @@ MIN_VALUE_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Groups of results. `ids` says how far ids were searched, if they were."""
+
+    groups: list[Group]
+    ids: IdMatches | None = None
+
+
+@dataclass(frozen=True)
 class Search:
     """What somebody typed into the box; `now` is epoch ms."""
 
@@ -39,11 +48,11 @@ class Search:
     def query(self) -> QueryDict:
         return QueryDict(urlencode({"q": self.text}))
 
-    @property
+    @cached_property
     def sees_payloads(self) -> bool:
         return bool(self.user.has_perm(VIEW_PAYLOAD))
 
-    @property
+    @cached_property
     def criteria(self) -> Criteria:
         return parse(self.query, now=self.now, attributes=self.sees_payloads)
 
@@ -57,32 +66,34 @@ class Search:
     def finds_values(self) -> bool:
         return len(self.words) >= MIN_VALUE_LENGTH
 
-    def groups(self, session: Session) -> list[Group]:
+    def found(self, session: Session) -> Found:
         """What was found, without a look at values."""
         words = self.words
         if self.text and not words:
-            return self._filters(session)
+            return Found(self._filters(session))
         go_to = destinations(self.user, words)
         if not words:
-            return [*saved_views(self.user, ""), Group("Go to", tuple(go_to))]
-        return [
-            *by_id(session, viewer_for(self.user), words),
+            return Found([*saved_views(self.user, ""), Group("Go to", tuple(go_to))])
+        ids = by_id(session, viewer_for(self.user), words)
+        groups = [
+            *ids.groups,
             *grouped("Go to", go_to),
             *saved_views(self.user, words),
             *things(session, self.user, words),
         ]
+        return Found(groups, ids)
 
     def _filters(self, session: Session) -> list[Group]:
         """The list with this filter, what it may go on with, or what it may have meant."""
-        found = []
+        groups: list[Group] = []
         listed = f"{reverse('dboshub:workflows:list')}?{urlencode({'q': self.text})}"
         if not self.criteria.problems:
             title = f"Workflows with {self.criteria.box}"
-            found = grouped("Filter", [Result(title, listed, "filters the list", icon="funnel")])
+            groups = grouped("Filter", [Result(title, listed, "filters the list", icon="funnel")])
         known = known_values(session, viewer_for(self.user))
         options = complete(self.text, known) if ":" in self.text.rpartition(" ")[2] else []
         more = [_typed(each["text"], each["hint"], each["word"]) for each in options]
-        return [*found, *grouped("Go on with", more), *grouped("Did you mean", self._meant())]
+        return [*groups, *grouped("Go on with", more), *grouped("Did you mean", self._meant())]
 
     def _meant(self) -> list[Result]:
         if not self.criteria.problems:

@@ -21,7 +21,8 @@ from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.search import known_values
 
-# Names of one kind that are read, in their order; cached for CACHE_S.
+# Names of one kind that are read, in their order; cached for CACHE_S. Of those in the rows of
+# workflows, the newest rows are read.
 MAX_NAMES = 2_000
 CACHE_S = 10
 CHANGE_QUEUE = REMEDIES["queues"]

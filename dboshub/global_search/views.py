@@ -45,7 +45,7 @@ def find(request: HttpRequest) -> HttpResponse:
                 found = workflow_by_whole_id(session, search.query, search.criteria, viewer)
                 if found:
                     return redirect(reverse("dboshub:workflows:detail", args=[found]))
-            context["groups"] = [] if after else search.groups(session)
+            context |= {} if after else _names(session, search)
             if search.finds_values:
                 context |= _values(session, search, after)
     except DatabaseError as error:
@@ -59,7 +59,7 @@ def find(request: HttpRequest) -> HttpResponse:
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def find_names(request: HttpRequest) -> HttpResponse:
     """The results that indexes and names give, as options of the box."""
-    return _part(request, lambda session, search: {"groups": search.groups(session)})
+    return _part(request, _names)
 
 
 @require_safe
@@ -103,6 +103,12 @@ def _context(search: Search) -> dict[str, Any]:
         "longest": MAX_LENGTH // 1_024,
         "page": _page_of(search),
     }
+
+
+def _names(session: Session, search: Search) -> dict[str, Any]:
+    """The matches of names and ids, and how far ids were searched."""
+    found = search.found(session)
+    return {"groups": found.groups, "ids": found.ids}
 
 
 def _values(session: Session, search: Search, after: str = "") -> dict[str, Any]:

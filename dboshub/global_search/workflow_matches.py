@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -10,7 +10,7 @@ from django.urls import reverse
 from dboshub.global_search.results import MAX_RESULTS, Group, Result, grouped
 from dboshub.workflows.engine.records import TEMP_WORKFLOW
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.selectors.keyset.pages import WorkflowPager
+from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.value_search import ValueMatches
@@ -22,7 +22,17 @@ FIRST_CHUNK = 2_000
 MIN_FRAGMENT = 2
 
 
-def by_id(session: Session, viewer: Viewer, words: str) -> list[Group]:
+@dataclass(frozen=True, slots=True)
+class IdMatches:
+    """Workflows by their id. `searched_to` (epoch ms) is set if the time ran out for fragments;
+    `more` is the list that goes on."""
+
+    groups: list[Group]
+    more: str
+    searched_to: int | None = None
+
+
+def by_id(session: Session, viewer: Viewer, words: str) -> IdMatches:
     """Workflows with this id, those whose id begins so, and the newest whose id contains it."""
     found: dict[str, Result] = {}
     exact = rows_by_id(session, [words, words.rpartition("-")[0]], viewer=viewer)
@@ -30,18 +40,19 @@ def by_id(session: Session, viewer: Viewer, words: str) -> list[Group]:
         found[row.pk] = result(
             row, "this id" if row.pk == words else "this id, of one of its steps"
         )
-    for row in _page(session, viewer, words):
+    for row in _page(session, viewer, words).rows:
         found.setdefault(row.pk, result(row, "id begins so"))
+    searched_to = None
     if len(found) <= MAX_RESULTS and len(words) >= MIN_FRAGMENT:
-        for row in _page(session, viewer, f"*{words}*"):
+        page = _page(session, viewer, f"*{words}*")
+        searched_to = page.searched_to
+        for row in page.rows:
             found.setdefault(row.pk, result(row, "id contains it"))
-    query = urlencode({"id": f"*{words}*"})
-    return grouped(
-        "Workflows by id", found.values(), f"{reverse('dboshub:workflows:list')}?{query}"
-    )
+    more = f"{reverse('dboshub:workflows:list')}?{urlencode({'id': f'*{words}*'})}"
+    return IdMatches(grouped("Workflows by id", found.values(), more), more, searched_to)
 
 
-def _page(session: Session, viewer: Viewer, wanted: str) -> list[WorkflowRow]:
+def _page(session: Session, viewer: Viewer, wanted: str) -> Page:
     criteria = Criteria(texts=(("id", wanted),), internal=True)
     pager = WorkflowPager(
         session,
@@ -51,7 +62,7 @@ def _page(session: Session, viewer: Viewer, wanted: str) -> list[WorkflowRow]:
         budget_s=BUDGET_S,
         first_chunk=FIRST_CHUNK,
     )
-    return pager.first().rows
+    return pager.first()
 
 
 def by_value(found: ValueMatches) -> list[Group]:

@@ -35,6 +35,8 @@ THERE: dict[str, tuple[str, ...]] = {
 VALUES = ("input", "output", "error", "step", "step-error", "event", "history", "message")
 QUERIES = {
     "dboshub:home": ("", "?hours=1", "?hours=24"),
+    "dboshub:find": ("", "?q=o-", "?q=paid", "?q=shop", "?q=customer:1", "?q=status:failed"),
+    "dboshub:workflows:count": ("", "?name=order", "?status=ERROR"),
     "dboshub:workflows:list": (
         "",
         "?status=ERROR",
@@ -49,6 +51,8 @@ QUERIES = {
         "?by=completed",
         "?app=shop",
         "?status=in_flight",
+        "?columns=name,error,input,output.x,attr.a&count=yes",
+        "?id=*-1*",
     ),
     "dboshub:workflows:suggest": ("?q=name:", "?q=ord", "?q=status:"),
     "dboshub:workflows:bulk_new": ("", "?verb=cancel&queue=nobody"),

@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from dboshub.global_search import workflow_matches
 from dboshub.models import SavedView
 from dboshub.queues.models import Queue
 from dboshub.schedules.models import Schedule
@@ -298,6 +299,19 @@ def test_a_walk_reads_no_more_than_it_may(reader: Client, monkeypatch: pytest.Mo
     payloads = [each["sql"] for each in seen if "workflow_input" in each["sql"]]
     assert len(payloads) == 2
     assert len(seen) <= 20
+
+
+def test_ids_that_were_not_all_looked_through_say_how_far(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow_matches, "BUDGET_S", -1)
+    monkeypatch.setattr(workflow_matches, "FIRST_CHUNK", 7)
+    for number in range(20):
+        add(f"w-{number:02}", created_at=T0 + number * 1_000)
+    for html in (found(viewer, "-01", "names"), found(viewer, "-01")):
+        assert "Ids were looked through back to 2026-09-21 14:13:33.000 UTC" in words(html)
+        assert 'href="/workflows/?id=%2A-01%2A">Go on in the list' in html
+    assert "looked through" not in found(viewer, "w-0", "names")
 
 
 def test_nothing_found_says_so(viewer: Client) -> None:

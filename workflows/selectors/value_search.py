@@ -91,7 +91,9 @@ class ValueSearch:
 
     def _page(self, after: str) -> Page:
         everything = Criteria(internal=True)
-        pager = WorkflowPager(self.session, everything, self.viewer, size=CHUNK, first_chunk=CHUNK)
+        pager = WorkflowPager(
+            self.session, everything, self.viewer, size=CHUNK, first_chunk=CHUNK + 1
+        )
         return pager.after(read_cursor(after))
 
     def _matches(

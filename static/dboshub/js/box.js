@@ -68,6 +68,7 @@ export class Box extends Combobox {
   show({ options, notes }, text) {
     if (document.activeElement !== this.input) return;
     this.list.replaceChildren(...options);
+    this.told = notes;
     this.notes.replaceChildren(...notes);
     this.choose(null);
     this.open();
@@ -77,7 +78,7 @@ export class Box extends Combobox {
 
   add({ options, notes }) {
     this.list.append(...options);
-    this.notes.replaceChildren(...notes);
+    this.notes.replaceChildren(...this.told, ...notes);
     this.open();
     if (!this.chosen) this.choose(this.options[0] ?? null);
   }
@@ -85,7 +86,7 @@ export class Box extends Combobox {
   note(text) {
     const said = document.createElement("p");
     said.textContent = text;
-    this.notes.replaceChildren(said);
+    this.notes.replaceChildren(...this.told, said);
   }
 
   press(event) {

@@ -20,6 +20,7 @@ from dboshub.workflows.selectors.counts import (
     older_in_flight,
 )
 from dboshub.workflows.selectors.facets import facets
+from dboshub.workflows.selectors.keyset.matching_count import MAX_ROWS, matching
 from dboshub.workflows.selectors.keyset.merge import MAX_CHUNK
 from dboshub.workflows.selectors.keyset.pages import PAGE_SIZE, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.keyset.ranges import MAX_SORTED_TIES
@@ -30,6 +31,7 @@ from dboshub.workflows.selectors.relations.lineage import (
     first_children,
 )
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.value_search import CHUNK, MAX_RUNS, ValueSearch
 from dboshub.workflows.selectors.workflow_health import MAX_ROWS_SCANNED, recovered_repeatedly
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.listing.watch import CHILDREN, grouped
@@ -214,6 +216,8 @@ def test_a_small_backlog_in_a_large_table_is_not_sorted_whole(skewed: Database) 
         "top=1",
         "queue=slow",
         "name=!common",
+        "id=*absent*",
+        "name=*BSEN*",
         "attr.customer=8",
         "attr.customer=!8&user=x",
         "by=completed&name=absent",
@@ -278,6 +282,45 @@ def test_who_watches_a_parent_of_very_many_reads_some_of_them(skewed: Database) 
     assert [*found] == ["mother"]
     assert len(found["mother"]) == 500
     assert sum(spy.examined) <= 500
+
+
+@pytest.mark.parametrize(
+    ("query", "counted"),
+    [
+        ("status=PENDING", "6"),
+        ("status=ERROR", "10"),
+        ("status=failed", "10"),
+        ("id=*abcde*", None),
+        ("name=absent", None),
+        ("name=common", None),
+        ("parent=mother", None),
+        ("attr.customer=8", "1"),
+        ("status=ENQUEUED", None),
+        ("by=completed&name=absent", None),
+        ("customer=8", "0"),
+    ],
+)
+def test_a_count_reads_no_more_than_it_may(
+    skewed: Database, query: str, counted: str | None
+) -> None:
+    with skewed.reading() as session:
+        spy = Spy(session)
+        criteria = parse(QueryDict(query), now=T0, attributes=True)
+        found = matching(spy.spied(), criteria, EVERYTHING)
+    assert str(found) == counted if counted else found.at_least
+    assert max(spy.examined, default=0) <= MAX_ROWS + 1
+    assert sum(spy.examined) <= MAX_ROWS + INDEXED
+
+
+def test_a_search_of_values_reads_its_runs_alone(skewed: Database) -> None:
+    with skewed.reading() as session:
+        spy = Spy(session)
+        found = ValueSearch(spy.spied(), EVERYTHING, "absent", payload=True, budget_s=60).run()
+    assert found.looked == MAX_RUNS
+    assert found.after
+    # The bounds of each chunk, its rows, those of equal time, and its values.
+    assert sum(spy.examined) <= 4 * (MAX_RUNS + 2 * MAX_RUNS // CHUNK)
+    assert len(spy.examined) <= 4 * MAX_RUNS // CHUNK
 
 
 @pytest.mark.parametrize("viewer", [EVERYTHING, TINY])
