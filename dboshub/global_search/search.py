@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dboshub.global_search.destinations import destinations
+from dboshub.global_search.offers import on_workflow
 from dboshub.global_search.results import Group, Result, grouped
 from dboshub.global_search.things import saved_views, things
 from dboshub.global_search.workflow_matches import IdMatches, by_id
@@ -77,6 +78,7 @@ class Search:
         ids = by_id(session, viewer_for(self.user), words)
         groups = [
             *ids.groups,
+            *grouped("What to do with it", on_workflow(self.user, ids.exact) if ids.exact else ()),
             *grouped("Go to", go_to),
             *saved_views(self.user, words),
             *things(session, self.user, words),

@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dboshub.global_search.destinations import VIEW_QUEUE, VIEW_SCHEDULE
+from dboshub.global_search.offers import on_things
 from dboshub.global_search.results import MAX_RESULTS, Group, Result, best_first, grouped
 from dboshub.web.saved_views import PAGES, views_for
-from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.page_cache import page_cache
-from dboshub.workflows.permissions import REMEDIES, START_WORKFLOW
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope, viewer_for
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
@@ -25,7 +24,6 @@ from dboshub.workflows.views.search import known_values
 # workflows, the newest rows are read.
 MAX_NAMES = 2_000
 CACHE_S = 10
-CHANGE_QUEUE = REMEDIES["queues"]
 # Kinds to their table and columns: a name, and where it is.
 TABLES = {
     "queue": ("queues", "name", "NULL"),
@@ -70,7 +68,7 @@ def things(session: Session, user: Any, words: str) -> Iterator[Group]:
         names = best_first({*places, *known.get(key, ())}, words)
         shown = (_thing(key, kind, name, places.get(name)) for name in names[: MAX_RESULTS + 1])
         yield from grouped(kind.title, shown)
-    yield from grouped("Actions", _actions(user, registered, known, words))
+    yield from grouped("Actions", on_things(user, registered, known.get("name", ()), words))
 
 
 def _thing(key: str, kind: Kind, name: str, place: str | None) -> Result:
@@ -81,20 +79,6 @@ def _thing(key: str, kind: Kind, name: str, place: str | None) -> Result:
         address = f"{reverse('dboshub:workflows:list')}?{query}"
     reason = f"{kind.word}, on {place}" if key == "executor" and place else kind.word
     return Result(name, address, reason, icon=kind.icon)
-
-
-def _actions(
-    user: Any, registered: dict[str, dict[str, str | None]], known: dict[str, list[str]], words: str
-) -> Iterator[Result]:
-    """What can be done with the best match of a kind."""
-    if may_act(user, START_WORKFLOW):
-        for name in best_first(known.get("name", ()), words)[:1]:
-            address = reverse("dboshub:workflows:start", args=[name])
-            yield Result(f"Start {name}…", address, "starts a workflow of this name", icon="play")
-    if may_act(user, CHANGE_QUEUE):
-        for name in best_first(registered.get("queue", ()), words)[:1]:
-            address = reverse("dboshub:queues:do", args=["pause", name])
-            yield Result(f"Pause {name}…", address, "pauses this queue", icon="circle-pause")
 
 
 def saved_views(user: Any, words: str) -> list[Group]:

@@ -25,11 +25,12 @@ MIN_FRAGMENT = 2
 @dataclass(frozen=True, slots=True)
 class IdMatches:
     """Workflows by their id. `searched_to` (epoch ms) is set if the time ran out for fragments;
-    `more` is the list that goes on."""
+    `more` is the list that goes on. `exact` is the workflow with this very id."""
 
     groups: list[Group]
     more: str
     searched_to: int | None = None
+    exact: WorkflowRow | None = None
 
 
 def by_id(session: Session, viewer: Viewer, words: str) -> IdMatches:
@@ -40,7 +41,8 @@ def by_id(session: Session, viewer: Viewer, words: str) -> IdMatches:
         found[row.pk] = result(
             row, "this id" if row.pk == words else "this id, of one of its steps"
         )
-    for row in _page(session, viewer, words).rows:
+    # A value that begins with "!" is a negation.
+    for row in _page(session, viewer, words).rows if not words.startswith("!") else ():
         found.setdefault(row.pk, result(row, "id begins so"))
     searched_to = None
     if len(found) <= MAX_RESULTS and len(words) >= MIN_FRAGMENT:
@@ -49,7 +51,8 @@ def by_id(session: Session, viewer: Viewer, words: str) -> IdMatches:
         for row in page.rows:
             found.setdefault(row.pk, result(row, "id contains it"))
     more = f"{reverse('dboshub:workflows:list')}?{urlencode({'id': f'*{words}*'})}"
-    return IdMatches(grouped("Workflows by id", found.values(), more), more, searched_to)
+    groups = grouped("Workflows by id", found.values(), more)
+    return IdMatches(groups, more, searched_to, exact.get(words))
 
 
 def _page(session: Session, viewer: Viewer, wanted: str) -> Page:

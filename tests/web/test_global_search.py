@@ -155,6 +155,28 @@ def test_a_whole_id_leads_to_its_workflow(viewer: Client) -> None:
     assert "this id" in shown["Workflows by id"][0]
 
 
+def test_a_workflow_found_by_its_id_can_be_acted_on(
+    make_user: Callable[..., Any], viewer: Client
+) -> None:
+    add("runs", "PENDING")
+    add("ended", "SUCCESS")
+    verbs = ("cancel", "resume", "fork")
+    actor = signed_in(
+        make_user("act", VIEW, *(f"dboshub_workflows.{each}_workflow" for each in verbs))
+    )
+    asks = "asks before it acts"
+    shown = groups(found(actor, "runs", "names"))["What to do with it"]
+    assert [each.removesuffix(f" {asks}") for each in shown] == [
+        "Cancel runs …",
+        "Resume runs …",
+        "Fork runs …",
+    ]
+    shown = groups(found(actor, "ended", "names"))["What to do with it"]
+    assert [each.removesuffix(f" {asks}") for each in shown] == ["Fork ended …"]
+    assert "What to do with it" not in groups(found(actor, "run", "names"))
+    assert "What to do with it" not in groups(found(viewer, "runs", "names"))
+
+
 def test_values_are_found_where_they_are(reader: Client) -> None:
     add("by-input", inputs={"order": {"id": 9003}})
     add("by-output", output=["sent to 9003"], created_at=T0 + 1)

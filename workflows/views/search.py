@@ -40,14 +40,17 @@ def resolve(session: Session, criteria: Criteria, viewer: Viewer) -> Criteria:
     words = criteria.words
     if not words or criteria.problems:
         return criteria
-    by_id = WorkflowPager(
-        session, Criteria(texts=(("id", words),), internal=True), viewer, size=1
-    ).first()
-    if by_id.rows:
+    # A value that begins with "!" is a negation.
+    if not words.startswith("!") and _begins_an_id(session, words, viewer):
         return criteria.narrowed_by("id", words)
     if any(name.startswith(words) for name in known_values(session, viewer)["name"]):
         return criteria.narrowed_by("name", f"{words}*")
     return criteria.narrowed_by("id", f"*{words}*")
+
+
+def _begins_an_id(session: Session, words: str, viewer: Viewer) -> bool:
+    criteria = Criteria(texts=(("id", words),), internal=True)
+    return bool(WorkflowPager(session, criteria, viewer, size=1).first().rows)
 
 
 def typed(query: Mapping[str, str], criteria: Criteria) -> str:

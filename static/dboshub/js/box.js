@@ -78,15 +78,16 @@ export class Box extends Combobox {
 
   add({ options, notes }) {
     this.list.append(...options);
-    this.notes.replaceChildren(...this.told, ...notes);
+    if (this.options.length) this.notes.replaceChildren(...this.told, ...notes);
+    else this.note("Nothing found.", notes);
     this.open();
     if (!this.chosen) this.choose(this.options[0] ?? null);
   }
 
-  note(text) {
+  note(text, more = []) {
     const said = document.createElement("p");
     said.textContent = text;
-    this.notes.replaceChildren(...this.told, said);
+    this.notes.replaceChildren(...this.told, said, ...more);
   }
 
   press(event) {

@@ -380,6 +380,7 @@ def test_the_search_box_falls_back_on_ids_that_begin_so_and_then_on_names(viewer
     add(workflow_uuid="order-1", name="checkout")
     assert viewer.get(LIST, {"q": "ord"})["Location"] == LIST + "?id=ord"
     assert viewer.get(LIST, {"q": "check"})["Location"] == LIST + f"?name={quote('check*')}"
+    assert viewer.get(LIST, {"q": "!ord"})["Location"] == LIST + f"?id={quote('*!ord*')}"
     assert viewer.get(LIST, {"q": ""})["Location"] == LIST
 
 
