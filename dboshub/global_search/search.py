@@ -59,9 +59,9 @@ class Search:
 
     @property
     def words(self) -> str:
-        """The text without quotes, to be found anywhere; empty if it is a filter."""
+        """The text to be found anywhere, without quotes; empty if it is a filter."""
         criteria = self.criteria
-        return criteria.words if not criteria.given and not criteria.problems else ""
+        return "" if criteria.given or criteria.problems else criteria.words or self.text
 
     @property
     def finds_values(self) -> bool:

@@ -155,15 +155,20 @@ def test_a_whole_id_leads_to_its_workflow(viewer: Client) -> None:
     assert "this id" in shown["Workflows by id"][0]
 
 
+@pytest.mark.parametrize("typed", ["!w", "w*", "*w*", "-", "=w", '"', "%", "_"])
+def test_what_means_something_to_a_filter_means_nothing_here(viewer: Client, typed: str) -> None:
+    add("another", name="x")
+    assert "Workflows by id" not in groups(found(viewer, typed, "names"))
+
+
 def test_a_workflow_found_by_its_id_can_be_acted_on(
     make_user: Callable[..., Any], viewer: Client
 ) -> None:
     add("runs", "PENDING")
     add("ended", "SUCCESS")
     verbs = ("cancel", "resume", "fork")
-    actor = signed_in(
-        make_user("act", VIEW, *(f"dboshub_workflows.{each}_workflow" for each in verbs))
-    )
+    may = (f"dboshub_workflows.{each}_workflow" for each in verbs)
+    actor = signed_in(make_user("act", VIEW, *may))
     asks = "asks before it acts"
     shown = groups(found(actor, "runs", "names"))["What to do with it"]
     assert [each.removesuffix(f" {asks}") for each in shown] == [

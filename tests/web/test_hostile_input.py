@@ -32,6 +32,7 @@ pytestmark = pytest.mark.django_db
 
 # What a page is asked besides, where it reads some parameters only if it knows another's value.
 ALSO = {
+    "dboshub:find": ["q=word"],
     "dboshub:workflows:value": ["of=event&key=progress&step=1"],
     "dboshub:workflows:error_group": ["kind=ValueError&step=ship"],
     "dboshub:workflows:stream": ["key=log"],

@@ -32,6 +32,8 @@ export class Box extends Combobox {
       this.take(option);
     });
     form.addEventListener("submit", () => this.close());
+    // Back shows the page as it was left.
+    addEventListener("pagehide", () => this.close());
   }
 
   get text() {

@@ -40,6 +40,7 @@ update(writer.write(export))
 
 # Pages that show one thing of those that the workflow of script.py has left.
 ASKED = {
+    "dboshub:find": "?q=checkout",
     "dboshub:workflows:compare_step": "?a=w&b=refused&left=1&right=1",
     "dboshub:exports:new": "?of=workflows",
     "dboshub:workflows:error_group": "?kind=ValueError&step=fail",
