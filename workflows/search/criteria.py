@@ -17,6 +17,7 @@ from dboshub.workflows.search.parser import write_box
 from dboshub.workflows.search.predicates import (
     Predicate,
     any_of,
+    fragment,
     hidden_predicate,
     id_predicate,
     is_negated,
@@ -143,6 +144,12 @@ class Criteria:
         """The id, if the filter has exactly one and no prefix `x*`; else empty."""
         values = self.values("id")
         return values[0] if len(values) == 1 and not values[0].endswith("*") else ""
+
+    @property
+    def id_part(self) -> str:
+        """The part `x` of ids, if the filter has exactly one value `*x*` of them; else empty."""
+        values = self.values("id")
+        return (fragment(values[0]) or "") if len(values) == 1 else ""
 
     @property
     def attributes(self) -> list[str]:

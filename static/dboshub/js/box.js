@@ -60,11 +60,12 @@ export class Box extends Combobox {
     const asked = `${address}?${new URLSearchParams({ q: text })}`;
     const answer = await fetch(asked, { signal, headers: { "HX-Request": "true" } });
     if (answer.headers.get("HX-Redirect")) location.assign(answer.headers.get("HX-Redirect"));
-    if (!answer.ok) return null;
+    // A database that does not answer is said to be so in the notes.
+    if (!answer.ok && answer.status !== 503) return null;
     const found = new DOMParser().parseFromString(await answer.text(), "text/html");
-    return Object.fromEntries(
-      [...found.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, [...part.childNodes]]),
-    );
+    const parts = [...found.querySelectorAll("[data-part]")];
+    if (!parts.length) return null;
+    return Object.fromEntries(parts.map((part) => [part.dataset.part, [...part.childNodes]]));
   }
 
   show({ options, notes }, text) {

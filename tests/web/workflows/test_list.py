@@ -287,6 +287,8 @@ def test_a_part_of_an_id_finds_it(viewer: Client) -> None:
     rows = table(body(viewer, LIST + "?id=*order-9003*"))
     assert "ORDER-9003" in rows.replace("</span>", "")
     assert "9004" not in rows
+    nothing = body(viewer, LIST + "?id=*9005*")
+    assert 'href="/find/?q=9005">Search names and values for 9005' in nothing
 
 
 def test_times_are_words_and_never_epoch_milliseconds(viewer: Client) -> None:
