@@ -59,7 +59,7 @@ def find(request: HttpRequest) -> HttpResponse:
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def find_names(request: HttpRequest) -> HttpResponse:
     """The results that indexes and names give, as options of the box."""
-    return _part(request, _names)
+    return _part(request, "names", _names)
 
 
 @require_safe
@@ -69,16 +69,19 @@ def find_values(request: HttpRequest) -> HttpResponse:
     """The workflows with the text in a value, as options of the box."""
     return _part(
         request,
+        "values",
         lambda session, search: _values(session, search) if search.finds_values else {},
     )
 
 
-def _part(request: HttpRequest, read: Callable[[Session, Search], dict[str, Any]]) -> HttpResponse:
+def _part(
+    request: HttpRequest, part: str, read: Callable[[Session, Search], dict[str, Any]]
+) -> HttpResponse:
     """A part of the results for the box; without it, the way to the page."""
     search = _search(request)
     if not wants_fragment(request):
         return redirect(_page_of(search))
-    context = _context(search)
+    context = _context(search) | {"part": part}
     try:
         with bounded_reading() as session:
             context |= read(session, search)
