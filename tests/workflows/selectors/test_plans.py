@@ -295,7 +295,7 @@ def test_who_watches_a_parent_of_very_many_reads_some_of_them(skewed: Database) 
         ("name=common", None),
         ("parent=mother", None),
         ("attr.customer=8", "1"),
-        ("status=ENQUEUED", None),
+        ("status=ENQUEUED", "20,000"),
         ("by=completed&name=absent", None),
         ("customer=8", "0"),
     ],
