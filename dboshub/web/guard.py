@@ -18,6 +18,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLResolver
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import decorator_from_middleware
+from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
 from dboshub.background.threads import ensure_background_threads
@@ -59,7 +60,9 @@ def guarded(view: View) -> View:
             return set_page_headers(HttpResponse(status=413))
         try:
             try:
-                with time_budget(REQUEST_S), shown_to(request.user):
+                # Whether there is a user at all is told below.
+                reader = SimpleLazyObject(lambda: _user(request))
+                with time_budget(REQUEST_S), shown_to(reader):
                     found = response(request, *args, **kwargs)
             except Exception as error:
                 found = refusal_response(request, error)

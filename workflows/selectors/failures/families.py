@@ -101,10 +101,13 @@ def families(
         room -= len(forks)
         level = []
         for source, *columns in forks:
-            attempt = Attempt(*columns)
-            if attempt.workflow_id not in families_of and viewer.may_see(attempt.application):
-                families_of[attempt.workflow_id] = families_of[source]
-                found[families_of[source]].append(attempt)
+            attempt, origin = Attempt(*columns), families_of.get(source)
+            # An id that is no text is not written as it is read.
+            if origin is None or attempt.workflow_id in families_of:
+                continue
+            if viewer.may_see(attempt.application):
+                families_of[attempt.workflow_id] = origin
+                found[origin].append(attempt)
                 level.append(attempt.workflow_id)
     known = {origin: Family(origin, tuple(attempts)) for origin, attempts in found.items()}
     return {pk: known[origin.pk] for pk, origin in origins.items()}
