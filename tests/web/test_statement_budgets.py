@@ -26,7 +26,7 @@ BUDGETS = {
     "dboshub:home": 30,
     "dboshub:incidents": 30,
     "dboshub:find": 10,
-    "dboshub:workflows:list": 20,
+    "dboshub:workflows:list": 21,
     "dboshub:workflows:detail w0": 42,
     "dboshub:workflows:steps w0": 9,
     "dboshub:workflows:family w0": 13,
