@@ -165,3 +165,20 @@ def test_children_unfold_at_any_depth_by_links_alone(plain: Page) -> None:
     took = plain.locator(".line", has_text=f"level {DEEP - 1}").last.locator(".line-took").first
     # The child's own time, not that of the step which started it.
     expect(took).to_have_text("4 s")
+
+
+def test_a_page_with_unfolded_children_follows_the_run(page: Page, served: HubProcess) -> None:
+    database = open_database(served.database_url)
+    opened = "&".join(f"open=layout-{at}" for at in range(4, DEEP))
+    with database.writing() as session:
+        add_workflow(session, "layout-live", "PENDING", name="layout", started_at_epoch_ms=T0)
+        add_step(session, "layout-live", 1, "level 0", 0, 5, child="layout-0")
+    page.goto(f"/workflows/run/layout-live?{opened}&open=layout-3")
+    leaf = page.locator(".line-label", has_text="the last leaf")
+    expect(leaf).to_be_visible()
+    expect(page.locator("#live-state")).to_have_text("Live")
+    with database.writing() as session:
+        add_step(session, "layout-live", 2, "one more", 10, 500)
+    expect(page.locator(".line-label", has_text="one more")).to_be_visible()
+    expect(leaf).to_be_visible()
+    database.close()
