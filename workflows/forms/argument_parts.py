@@ -86,8 +86,10 @@ class Part:
 
     def _part_at(self, place: tuple[str | int, ...]) -> Part | None:
         """The part that the first name of a place, or its index, leads to."""
-        labels = [place[0] + 1 if isinstance(place[0], int) else place[0]] if place else []
-        return next((each for each in self.parts if each.label in map(str, labels)), None)
+        if not place:
+            return None
+        label = str(place[0] + 1) if isinstance(place[0], int) else place[0]
+        return next((each for each in self.parts if each.label == label), None)
 
 
 def part(

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from dboshub import DBOS, AsyncSQLAlchemyDatasource, SetWorkflowID, SQLAlchemyDatasource
-from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.storage.transient_errors import before_user_code
-from tests.support.descriptors import no_descriptors
+from tests.support.descriptors import no_descriptors, tries_again
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 from tests.workflows.datasources.conftest import Ask
@@ -34,13 +33,6 @@ def ambient() -> str:
 def in_a_workflow(name: str) -> str:
     assert go_on.wait(20)
     return functions[name]()
-
-
-def waits_for_a_connection() -> bool:
-    """Whether the workflow ``w`` tries its step again and again."""
-    execution = current_engine.engine().executions.find("w")
-    activity = execution and execution.activities.latest
-    return bool(activity) and activity.kind == "retry"
 
 
 @pytest.mark.parametrize("name", ["ambient", "datasource"])
@@ -63,7 +55,7 @@ def test_a_process_without_descriptors(
     source.close()  # its kept connections
     with no_descriptors():
         go_on.set()
-        eventually(waits_for_a_connection)
+        eventually(lambda: tries_again("w"))
     assert handle.get_result() == "done"
 
 
@@ -86,7 +78,7 @@ async def test_a_process_without_descriptors_awaits(
     with SetWorkflowID("w"):
         handle = await DBOS.start_workflow_async(awaits)
     with no_descriptors():
-        await asyncio.to_thread(eventually, waits_for_a_connection)
+        await asyncio.to_thread(eventually, lambda: tries_again("w"))
     assert await handle.get_result() == "done"
     await source.close()
 

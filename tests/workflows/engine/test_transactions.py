@@ -14,9 +14,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dboshub import DBOS, Queue, SetWorkflowID, WorkflowCall
 from dboshub.models import LoginAttempt
-from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.errors import DBOSException
-from tests.support.descriptors import no_descriptors
+from tests.support.descriptors import no_descriptors, tries_again
 from tests.support.eventually import eventually
 from tests.support.launched import engine_threads
 
@@ -125,17 +124,12 @@ def test_a_failed_transaction_leaves_nothing_but_its_error(hub: type[DBOS]) -> N
 
 
 def test_without_descriptors_it_waits_for_a_connection(hub: type[DBOS]) -> None:
-    def tries_again() -> bool:
-        execution = current_engine.engine().executions.find("w")
-        activity = execution and execution.activities.latest
-        return bool(activity) and activity.kind == "retry"
-
     go_on.clear()
     with SetWorkflowID("w"):
         handle = DBOS.start_workflow(saving_later, "a")
     with no_descriptors():
         go_on.set()
-        eventually(tries_again)
+        eventually(lambda: tries_again("w"))
     assert handle.get_result() == "a"
     assert keys() == ["a"]
 
