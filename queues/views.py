@@ -28,6 +28,7 @@ from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.usual_times import with_usual_times
 from dboshub.workflows.rollups.chart_spans import chosen_span
+from dboshub.workflows.rollups.series import counted_until, end_of_charts
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
@@ -82,7 +83,8 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         )
     places = found.settings.concurrency if found.settings else None
     span = chosen_span(request.GET.get("span", ""), lambda: found.created_at, now, SPANS)
-    charts, labels = history(name, now, viewer, span, places=places)
+    until = end_of_charts(counted_until(), now)
+    charts, labels = history(name, until, viewer, span, places=places)
     may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
     may_workflows = [
         each for each, form in ACTIONS.items() if may_act(request.user, form.permission)

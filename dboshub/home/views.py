@@ -19,12 +19,16 @@ from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.subscriptions import subscription_for
-from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering import charts
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.chart_spans import CHART_SPANS, chosen_span
-from dboshub.workflows.rollups.series import counted_from, counted_until, series
+from dboshub.workflows.rollups.series import (
+    counted_from,
+    counted_until,
+    end_of_charts,
+    series,
+)
 from dboshub.workflows.rollups.totals import shared_counts
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.failures.works import State
@@ -34,8 +38,6 @@ from dboshub.workflows.statuses import FAILED_NOT_CANCELLED, STATUS_STYLES
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
-# If the rollups lag more than this, the charts show a gap at the end.
-MAX_ROLLUP_LAG_MS = 10 * MINUTE
 MAX_NAME_LENGTH = 1_000
 
 
@@ -90,7 +92,7 @@ def _charts(request: HttpRequest, viewer: Viewer, until: int | None, now: int) -
     }
     if until is None:
         return context
-    edge = until if now - until < MAX_ROLLUP_LAG_MS else now // MINUTE * MINUTE
+    edge = end_of_charts(until, now)
     found = series(edge - span.length, edge, span.step, viewer, name=name)
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}

@@ -62,6 +62,8 @@ def test_the_span_of_the_charts_fits_the_age_of_the_queue(viewer: Client) -> Non
         add(name, created_at=now_ms() - age * 60_000)
     spans = {name: page(viewer, detail(name)) for name in ("new", "newer", "day")}
     assert "Last 15 min" in spans["new"]
+    # The charts end with the newest counted minute: nothing is hatched after it.
+    assert spans["new"].count("not counted") == 3 * 14
     assert "A bar is a minute" in spans["new"]
     assert "Last 1 h" in spans["newer"]
     assert "Last 24 h" in spans["day"]

@@ -14,6 +14,9 @@ from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.counting import OUTCOMES, Tally
 from dboshub.workflows.selectors.scope import Viewer
 
+# If the counts lag more than this, charts show a gap at the end.
+MAX_LAG_MS = 10 * MINUTE
+
 
 @dataclass(frozen=True, slots=True)
 class TimeBucket:
@@ -42,6 +45,13 @@ def counted_until() -> int | None:
     """The end of the newest counted minute (epoch ms); None if there is none."""
     last = RolledSpan.objects.filter(width=MINUTE).aggregate(last=Max("at"))["last"]
     return None if last is None else int(last) + MINUTE
+
+
+def end_of_charts(counted: int | None, now: int) -> int:
+    """Where charts end: with what is `counted`, or, if that lags, with the last whole minute."""
+    if counted is not None and now - counted < MAX_LAG_MS:
+        return counted
+    return now // MINUTE * MINUTE
 
 
 def counted_from() -> int | None:
