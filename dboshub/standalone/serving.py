@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import sys
 from collections.abc import Callable
@@ -29,6 +30,8 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
     bound_stop()
     name = getattr(settings, "ASGI_APPLICATION", None)
     application: Any = import_string(str(name)) if name else with_live_pages(get_asgi_application())
+
+    gc.freeze()  # the pages and what they import
 
     def announce() -> None:
         say(f"The dashboard is at {address_of(host, port)} . Ctrl-C stops it.")
