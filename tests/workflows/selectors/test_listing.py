@@ -245,12 +245,37 @@ def test_a_viewer_sees_only_the_applications_of_their_scope(database: Database) 
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    place = Position(T0, "q1", "an id ~ with / and \N{SNOWMAN}")
-    assert read_cursor(write_cursor(place)) == place
+    for at in (T0, 2**63 - 1, -(2**63)):
+        for workflow_id in ("an id ~ with / and \N{SNOWMAN}", "a\x00b", "two\nlines", ""):
+            place = Position(at, "q1", workflow_id)
+            assert read_cursor(write_cursor(place)) == place
 
 
 @pytest.mark.parametrize(
-    "text", ["", "~", "x~y~z", "1~y", "9" * 40 + "~a~b", "1~a~\x00", "--1~a~b"]
+    "text", ["", "~", "x~y~z", "1~y", "9" * 40 + "~a~b", f"{2**63}~a~b", "--1~a~b"]
 )
 def test_a_cursor_that_is_none_of_ours_begins_at_the_top(text: str) -> None:
     assert read_cursor(text) is None
+
+
+@pytest.mark.parametrize("at", [T0, 2**63 - 1, -(2**63)])
+def test_every_id_and_time_that_a_database_takes_can_end_a_page(
+    database: Database, at: int
+) -> None:
+    odd = ["a\x00b", "a\x00c"] if database.vendor == "sqlite" else ["a\x01b", "a\x01c"]
+    wanted = ["z", *reversed(odd), "a", " "]
+    with database.writing() as session:
+        same = {"status": "ERROR", "created_at": at}
+        insert_all(session, [{"workflow_uuid": each, **same} for each in wanted])
+    with database.reading() as session:
+        for query in ("", "status=failed"):
+            lister = WorkflowPager(session, parse(QueryDict(query), now=T0), size=1, budget_s=60)
+            assert ids(all_pages(lister)) == wanted
+
+
+def test_a_cursor_with_a_nul_is_none_of_any_other_database(database: Database) -> None:
+    with database.writing() as session:
+        insert_all(session, [{"workflow_uuid": each, "created_at": T0} for each in "abc"])
+    with database.reading() as session:
+        lister = WorkflowPager(session, Criteria(), size=2)
+        assert ids([lister.after(read_cursor(f"{T0}~all~b\x00z"))]) in (["b", "a"], ["a"])

@@ -17,6 +17,7 @@ from dboshub.workflows.selectors.keyset.ranges import (
 )
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.stored_values import LARGEST, SMALLEST
 
 BUDGET_S = 0.2
 MAX_CHUNK = 10_000
@@ -76,7 +77,8 @@ class RangeMerge:
             elif ranks[each.key] == ranks[start.range_key]:
                 each.position = start
             elif ranks[each.key] < ranks[start.range_key]:
-                each.position = Position(start.at + self.direction.step, each.key)
+                past = start.at + self.direction.step
+                each.position = Position(min(max(past, SMALLEST), LARGEST), each.key)
             else:
                 each.position = Position(start.at, each.key)
         return ranks

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.selectors.keyset.merge import BUDGET_S, MergedRows, RangeMerge
@@ -24,9 +24,10 @@ from dboshub.workflows.selectors.keyset.ranges import (
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.stored_values import LARGEST, SMALLEST
 
 PAGE_SIZE = 50
-CURSOR = re.compile(r"(-?\d{1,18})~(\w{0,64})~([^\x00]*)", re.ASCII | re.DOTALL)
+CURSOR = re.compile(r"(-?\d{1,19})~(\w{0,64})~(.*)", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,10 @@ class WorkflowPager:
         )
 
     def _merge(self, direction: Direction, cursor: Position | None) -> MergedRows:
+        if cursor and self.session.vendor != "sqlite":
+            # No other database stores a NUL, or takes one as a parameter.
+            stored = cursor.workflow_uuid.partition("\x00")[0]
+            cursor = replace(cursor, workflow_uuid=stored)
         ranges = plan_ranges(self.session, self.criteria, self.viewer)
         merge = RangeMerge(self.session, ranges, direction, self.clock, self.budget_s)
         # One row more than is shown tells whether there is another page.
@@ -120,7 +125,9 @@ def write_cursor(position: Position) -> str:
 def read_cursor(text: str) -> Position | None:
     """The position of a cursor; None if it is malformed."""
     found = CURSOR.fullmatch(text)
-    return Position(int(found[1]), found[2], found[3]) if found else None
+    if found is None or not SMALLEST <= int(found[1]) <= LARGEST:
+        return None
+    return Position(int(found[1]), found[2], found[3])
 
 
 def _newer(found: MergedRows, cursor: Position) -> str:
