@@ -126,10 +126,7 @@ def _add_groups(using: str, **_rest: Any) -> None:
     from django.db.models.functions import Concat
 
     groups = import_module("dboshub.migrations.0001_initial").GROUPS
-    later = ("0002_operators_decide_about_incidents", "0003_edited_runs")
-    granted = [import_module(f"dboshub.migrations.{each}").GRANTED for each in later]
     for name, wanted in groups.items():
-        wanted = (*wanted, *(label for each in granted for label in each.get(name, ())))
         group, _ = Group.objects.using(using).get_or_create(name=name)
         named = Permission.objects.using(using).annotate(
             label=Concat("content_type__app_label", Value("."), "codename")

@@ -21,8 +21,7 @@ from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S, cannot_connect, reason_of
 from dboshub.workflows.storage.schema.errors import SchemaError, SchemaMissingError
 from dboshub.workflows.storage.schema.state import read_state
-
-APPS = ("dboshub", "dboshub_workflows", "dboshub_queues", "dboshub_schedules")
+from dboshub.workflows.system_tables import APPS
 
 
 def require_databases(*, needs_hub: bool = True, runs_workflows: bool = False) -> None:

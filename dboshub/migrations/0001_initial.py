@@ -23,12 +23,14 @@ OPERATOR = (
     "dboshub_workflows.fork_workflow",
     "dboshub_workflows.start_workflow",
     "dboshub_workflows.send_message",
+    "dboshub_workflows.decide_incident",
     "dboshub_queues.change_queue",
     "dboshub.view_hub",
 )
 ADMIN = (
     *OPERATOR,
     "dboshub_workflows.delete_workflow",
+    "dboshub_workflows.edit_run",
     "dboshub_workflows.view_auditevent",
     "dboshub_queues.add_queue",
     "dboshub_queues.delete_queue",
@@ -67,7 +69,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("dboshub_workflows", "0002_hub_tables"),
+        ("dboshub_workflows", "0002_tables_of_the_hub"),
         ("dboshub_queues", "0001_initial"),
         ("dboshub_schedules", "0001_initial"),
         ("contenttypes", "0002_remove_content_type_name"),

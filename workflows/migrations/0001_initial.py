@@ -302,6 +302,7 @@ class Migration(migrations.Migration):
                             ("cancel_workflow", "Can cancel workflows"),
                             ("resume_workflow", "Can resume workflows"),
                             ("fork_workflow", "Can fork workflows"),
+                            ("edit_run", "Can fork workflows with changed input or results"),
                             ("start_workflow", "Can start workflows"),
                             ("send_message", "Can send messages to workflows"),
                         ],

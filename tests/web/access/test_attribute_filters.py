@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.db import connection
 from django.test import Client
 
 from dboshub.exports import writer
@@ -91,40 +87,3 @@ def test_a_shared_view_is_offered_to_those_who_may_see_payloads(
     assert SECRET not in shown
     assert "failed ones" in shown
     assert SECRET not in viewer.post(f"/views/{view.pk}/delete/")["Location"]
-
-
-@pytest.mark.parametrize("query", FILTERS)
-def test_audit_rows_of_earlier_releases_lose_it(query: str) -> None:
-    old = {"username": "rea", "outcome": "done"}
-    AuditEvent.objects.create(action="export", target_kind="workflows", target=query, **old)
-    AuditEvent.objects.create(
-        action="bulk_start",
-        target_kind="bulk",
-        target="7",
-        detail={"verb": "cancel", "filter": f"status=ERROR&{query}"},
-        **old,
-    )
-    others = [
-        AuditEvent.objects.create(
-            action="delete", target_kind="workflows", target="attr.x", detail={"a": 1}, **old
-        ),
-        AuditEvent.objects.create(
-            action="bulk_start",
-            target_kind="bulk",
-            target="8",
-            detail={"filter": "status=ERROR&unknown=1"},
-            **old,
-        ),
-    ]
-    module = "dboshub.workflows.migrations.0004_audit_rows_without_attribute_values"
-    import_module(module).withhold_values(apps, SimpleNamespace(connection=connection))
-    assert SECRET not in recorded()
-    exported, started = AuditEvent.objects.exclude(pk__in=[each.pk for each in others]).order_by(
-        "pk"
-    )
-    assert "attr.tenant" in exported.target
-    assert started.detail["verb"] == "cancel"
-    assert started.detail["filter"].startswith("status=ERROR")
-    for each in others:
-        kept = AuditEvent.objects.get(pk=each.pk)
-        assert (kept.target, kept.detail) == (each.target, each.detail)

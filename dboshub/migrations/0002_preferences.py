@@ -8,9 +8,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    replaces = [
+        ("dboshub", "0002_operators_decide_about_incidents"),
+        ("dboshub", "0003_edited_runs"),
+        ("dboshub", "0004_preferences"),
+    ]
+
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("dboshub", "0003_edited_runs"),
+        ("dboshub", "0001_initial"),
     ]
 
     operations = [
