@@ -27,9 +27,10 @@ def post(visitor: Visitor, address: str, **data: object) -> httpx.Response:
     return visitor.client.post(address, data={"csrfmiddlewaretoken": token, **data})
 
 
-def open_every_page(visitor: Visitor) -> None:
+def open_pages(visitor: Visitor, *, step: int) -> None:
+    """Open every page, or each one after `step`."""
     wrong = {}
-    for name, address in walk.pages():
+    for name, address in [*walk.pages()][::step]:
         answer = visitor.client.get(address, follow_redirects=True)
         if answer.status_code not in FOUND and (name, answer.status_code) not in EXPECTED:
             wrong[address] = answer.status_code
@@ -78,13 +79,19 @@ def use_what_is_its_own(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--read-only",)], ids=["may act", "read-only"])
 def test_nothing_is_changed_by_looking(
-    foreign_url: str, tmp_path: Path, used: Path, options: tuple[str, ...]
+    request: pytest.FixtureRequest,
+    foreign_url: str,
+    tmp_path: Path,
+    used: Path,
+    options: tuple[str, ...],
 ) -> None:
+    # Another state of the same file is met when it is opened, whatever a page reads then.
+    step = 1 if request.node.callspec.params["foreign_url"] in ("sqlite", "postgres") else 5
     with_index = "--read-only" in options
     before = dump(foreign_url, with_index=with_index)
     with dashboard(foreign_url, tmp_path, options, used) as served, served.visitor() as visitor:
         use_what_is_its_own(visitor)
-        open_every_page(visitor)
+        open_pages(visitor, step=step)
         for address in ("/workflows/", "/workflows/run/o-1", "/queues/", "/"):
             follow(visitor, address)
     assert_unchanged(before, dump(foreign_url, with_index=with_index))
