@@ -60,6 +60,9 @@ class Store(Protocol):
     def history(self, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
         """Recorded steps with an id above `after`, by id."""
 
+    def outline(self, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
+        """The same without their payloads."""
+
     def histories(self, ids: Sequence[str], *, most: int) -> dict[str, list[Checkpoint]]:
         """The first recorded steps of each of these workflows, at most so many, by id."""
 

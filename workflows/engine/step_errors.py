@@ -31,8 +31,7 @@ class DBOSUnexpectedStepError(FieldsError):
         "During execution of workflow {workflow_id} step {step_id}, function {recorded_name} was "
         "recorded when {expected_name} was expected. Check that your workflow is deterministic. If "
         "its code changed, finish it with the version that began it, or fork it from an earlier "
-        "step. Branches that run at once need their steps from DBOS.reserve_step() before they "
-        "begin, or are child workflows."
+        "step. Branches that run at once must not wait for what is no step, as asyncio.sleep()."
     )
 
     def __init__(

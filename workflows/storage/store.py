@@ -24,6 +24,7 @@ from dboshub.workflows.storage.fence import lock_owner
 from dboshub.workflows.storage.journal.history import (
     histories,
     history,
+    outline,
     record_failed_attempt,
     steps,
 )
@@ -136,6 +137,7 @@ class SqlStore:
         self.attempts = ATTEMPTS if retries_unavailable else 1
 
     history = _read(history)
+    outline = _read(outline)
     histories = _read(histories)
     steps = _read(steps)
     owners = _read(owners)

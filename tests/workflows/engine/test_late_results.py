@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
-from dboshub.workflows.engine.runtime import execution
+from dboshub.workflows.engine.runtime import late_ids
 from tests.support.eventually import eventually
 from tests.workflows.engine.calls import Calls
 
@@ -143,5 +143,5 @@ def test_code_that_draws_fewer_numbers_is_not_waited_for_for_ever(
     end_child("run-1", "told")
     assert handle.get_result() == "told"
     calls.note("changed")
-    monkeypatch.setattr(execution, "ORDER_WAIT_S", 0.05)
+    monkeypatch.setattr(late_ids, "ORDER_WAIT_S", 0.05)
     assert DBOS.fork_workflow("run", 20).get_result() == "told"

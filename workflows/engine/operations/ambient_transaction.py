@@ -61,7 +61,7 @@ def transaction(
 
 def _replay_or_run(call: TransactionCall) -> Program[Any]:
     execution, step_id, name = call.execution, call.step_id, call.options.name
-    started_at = execution.engine.clock.now_ms()
+    started_at = execution.now_ms()
 
     def body() -> tuple[StepWrite, Any]:
         value = call.body.block().unwrap()

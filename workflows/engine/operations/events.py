@@ -9,7 +9,7 @@ from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.journal.writes import EventWrite
-from dboshub.workflows.engine.operations.sleeping import SLEEP, deadline
+from dboshub.workflows.engine.operations.sleeping import deadline
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
@@ -102,14 +102,13 @@ def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float
 def _get_event_as_step(
     read: EventRead, execution: Execution, step_id: int, timer_id: int
 ) -> Program[Any]:
-    checkpoint = yield from execution.checkpoint_of(step_id, GET_EVENT)
+    checkpoint = yield from execution.checkpoint_of(step_id, GET_EVENT, timer_id=timer_id)
     if checkpoint is not None:
         execution.raise_if_stopped()
-        yield from execution.checkpoint_of(timer_id, SLEEP)
         return execution.replay(checkpoint)
     yield from execution.verify_can_continue()
     engine = read.engine
-    started_at = engine.clock.now_ms()
+    started_at = execution.now_ms()
     until = yield from deadline(execution, timer_id, read.timeout_s)
     found = yield from _await_event_text(read, until)
     if found is None:

@@ -7,7 +7,7 @@ from typing import Any
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.journal.writes import ConsumeWrite
-from dboshub.workflows.engine.operations.sleeping import SLEEP, deadline
+from dboshub.workflows.engine.operations.sleeping import deadline
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
@@ -29,14 +29,13 @@ def recv(topic: str | None, timeout_seconds: float) -> Program[Any]:
 def _recv(
     execution: Execution, step_id: int, timer_id: int, topic: str | None, timeout_seconds: float
 ) -> Program[Any]:
-    checkpoint = yield from execution.checkpoint_of(step_id, RECV)
+    checkpoint = yield from execution.checkpoint_of(step_id, RECV, timer_id=timer_id)
     if checkpoint is not None:
         execution.raise_if_stopped()
-        yield from execution.checkpoint_of(timer_id, SLEEP)
         return execution.replay(checkpoint)
     yield from execution.verify_can_continue()
     engine, codec = execution.engine, execution.engine.codec
-    started_at = engine.clock.now_ms()
+    started_at = execution.now_ms()
     keys: list[Key] = [
         ("message", message_key(execution.workflow_id, topic)),
         ("message_sent", (execution.workflow_id, NULL_TOPIC if topic is None else topic)),

@@ -6,12 +6,13 @@ import json
 
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import workflow_frame
+from dboshub.workflows.engine.journal.writes import StepWrite
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
+from dboshub.workflows.engine.runtime.branch_record import SLEEP
+from dboshub.workflows.engine.runtime.branch_results import asleep
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import PORTABLE
-
-SLEEP = "DBOS.sleep"
 
 
 def sleep(seconds: float) -> Program[None]:
@@ -24,32 +25,47 @@ def sleep(seconds: float) -> Program[None]:
 
 
 def _sleep(execution: Execution, step_id: int, seconds: float) -> Program[None]:
-    wake_ms = yield from deadline(execution, step_id, seconds)
-    with execution.engine.waits.register(execution.wake_key) as waiter:
-        while execution.engine.clock.now_ms() < wake_ms:
-            yield from execution.wait(waiter, wake_ms, CurrentActivity("sleep"))
+    def sleeping(wake_ms: int, write: StepWrite | None) -> Program[None]:
+        yield from _record(execution, write)
+        with execution.engine.waits.register(execution.wake_key) as waiter:
+            while execution.engine.clock.now_ms() < wake_ms:
+                yield from execution.wait(waiter, wake_ms, CurrentActivity("sleep"))
+
+    return asleep(execution, step_id, _end(execution, step_id, seconds), sleeping)
 
 
 def deadline(execution: Execution, step_id: int, seconds: float) -> Program[int]:
     """The end of a wait in epoch ms: computed at the first execution, recorded for replays."""
-    checkpoint = yield from execution.checkpoint_of(step_id, SLEEP)
+    wake_ms, write = yield from _end(execution, step_id, seconds)
+    yield from _record(execution, write)
+    return wake_ms
+
+
+def _end(
+    execution: Execution, step_id: int, seconds: float
+) -> Program[tuple[int, StepWrite | None]]:
+    """The end of a wait, and the write of one that is not recorded."""
+    checkpoint = yield from execution.history.take(step_id, SLEEP)
     if checkpoint is not None:
         execution.raise_if_stopped()
-        return int(json.loads(checkpoint.output or "0") * 1000)
+        return round(json.loads(checkpoint.output or "0") * 1000), None
     yield from execution.verify_can_continue()
-    now = execution.engine.clock.now_ms()
+    now = execution.now_ms()
     wake_ms = now + int(seconds * 1000)
-    yield from execution.commit(
-        execution.step_write(
-            step_id,
-            SLEEP,
-            output=json.dumps(wake_ms / 1000),
-            serialization=PORTABLE,
-            started_at=now,
-            completed_at=wake_ms,
-        )
+    write = execution.step_write(
+        step_id,
+        SLEEP,
+        output=json.dumps(wake_ms / 1000),
+        serialization=PORTABLE,
+        started_at=now,
+        completed_at=wake_ms,
     )
-    return wake_ms
+    return wake_ms, write
+
+
+def _record(execution: Execution, write: StepWrite | None) -> Program[None]:
+    if write is not None:
+        yield from execution.commit(write)
 
 
 def _nothing() -> Program[None]:

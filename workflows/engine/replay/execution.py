@@ -13,6 +13,7 @@ from dboshub.workflows.engine.replay.history import EndOfRecord, RecordedSteps
 from dboshub.workflows.engine.replay.quiet_loop import QuietLoop
 from dboshub.workflows.engine.replay.records import Kind, RecordedRun, RunReport
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
+from dboshub.workflows.engine.runtime.branch_results import taken_in_order
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.engine.waiting.waits import Waiter
@@ -52,11 +53,16 @@ class ReplayedExecution(Execution):
         self.recorded.close()
 
     def checkpoint_of(
-        self, step_id: int, name: str, given: Callable[[], Given] | None = None
+        self,
+        step_id: int,
+        name: str,
+        given: Callable[[], Given] | None = None,
+        *,
+        timer_id: int | None = None,
     ) -> Program[Checkpoint | None]:
         if given is not None and not self.recorded.has(step_id):
             given()  # raises what the call raised, if its arguments could not be recorded
-        found = yield from self.history.take(step_id, name)
+        found = yield from taken_in_order(self, step_id, name, timer_id)
         if found is not None and given is not None and step_id in self.run.given:
             self._compare(step_id, name, given(), self.run.given[step_id])
         return found

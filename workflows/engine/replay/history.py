@@ -7,13 +7,13 @@ import asyncio
 from dboshub.workflows.engine.errors import DBOSUnexpectedStepError, ExecutionInterrupted
 from dboshub.workflows.engine.operations.events import GET_EVENT
 from dboshub.workflows.engine.operations.messages import RECV
-from dboshub.workflows.engine.operations.sleeping import SLEEP
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint
 from dboshub.workflows.engine.replay.quiet_loop import QuietLoop
 from dboshub.workflows.engine.replay.records import Kind, RecordedRun, RunReport
+from dboshub.workflows.engine.runtime.branch_record import GET_RESULT, SLEEP
 from dboshub.workflows.engine.runtime.engine import Engine
-from dboshub.workflows.engine.runtime.history import GET_RESULT, History, Replaying
+from dboshub.workflows.engine.runtime.history import History, Replaying
 
 
 class EndOfRecord(ExecutionInterrupted):

@@ -9,10 +9,10 @@ from dboshub.workflows.engine.clock import Clock, DatabaseClock
 from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.journal.writes import DONE, Answer, OutcomeWrite, Write
-from dboshub.workflows.engine.operations.sleeping import SLEEP
 from dboshub.workflows.engine.ports import Storage, Store, TransactionOptions
 from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.replay.records import Kind, RecordedRun, RunReport
+from dboshub.workflows.engine.runtime.branch_record import SLEEP
 from dboshub.workflows.engine.runtime.effects import Query
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.step_results import replay_or_run

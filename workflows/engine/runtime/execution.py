@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import Any
@@ -15,20 +15,21 @@ from dboshub.workflows.engine.errors import (
 )
 from dboshub.workflows.engine.identity import Identity
 from dboshub.workflows.engine.journal.commit import Commit
+from dboshub.workflows.engine.journal.recorded_steps import conflict_of
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Given, Status
+from dboshub.workflows.engine.runtime import branch_results
 from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
 from dboshub.workflows.engine.runtime.begun import BegunId
+from dboshub.workflows.engine.runtime.branch_order import BranchOrder
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.history import History
+from dboshub.workflows.engine.runtime.late_ids import LateIds
 from dboshub.workflows.engine.runtime.ownership import Ownership
 from dboshub.workflows.engine.suspension.records import Departure
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
-
-# In which a replay draws the step ids before a result; code that does not is not deterministic.
-ORDER_WAIT_S = 10
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -58,7 +59,7 @@ class Execution:
     ownership: Ownership = field(init=False)
     history: History = field(init=False)
     body: object = field(default=None, init=False)  # the task or thread that runs its body
-    tasks: int = field(default=0, init=False)  # that its body created, and that have not ended
+    tasks: set[Future[Any]] = field(default_factory=set, init=False)  # of its body, not ended
     departure: Departure | None = field(default=None, init=False)  # once it leaves memory
     under_way: set[str] = field(default_factory=set, init=False)  # calls that must not overlap
     activities: Activities = field(default_factory=Activities, init=False)
@@ -67,13 +68,15 @@ class Execution:
     # Its body has ended; the outcome and `on_ended` are still to be done. Its end wakes waiters.
     is_ending: bool = field(default=False, init=False)
     is_background: bool = field(default=False, init=False)  # no caller runs it
-    _awaited_ids: tuple[int, ...] = field(default=(), init=False)  # by ``id_after``
+    late_ids: LateIds = field(init=False)
+    order: BranchOrder | None = field(default=None, init=False)  # once several branches run
     _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)
     _is_told: bool = field(default=False, init=False)  # the reason was raised into the body
 
     def __post_init__(self, has_history: bool) -> None:
         self.history = History(self.engine, self, exists=has_history)
         self.ownership = Ownership(self.engine.clock)
+        self.late_ids = LateIds(self)
 
     @property
     def wake_key(self) -> Key:
@@ -85,6 +88,8 @@ class Execution:
         if self._stopped_by is None:
             self._stopped_by = reason
         self.engine.waits.wake(*self.wake_key)
+        if self.order is not None:
+            self.order.open()
 
     def interrupt(self) -> None:
         """Stop at the end of the current step, because the engine drains."""
@@ -155,47 +160,42 @@ class Execution:
         self.ownership.doubt()
         yield from self._verify_ownership()
 
-    def next_id(self) -> int:
-        """Draw a step id. Call it as the step begins, before anything is awaited."""
-        self.counter += 1
-        if self._awaited_ids:
-            self._wake_awaited()
+    def now_ms(self) -> int:
+        """The time of what begins now: not before a result that a branch has."""
+        now = self.engine.clock.now_ms()
+        return now if self.order is None else max(now, self.order.given_ms)
+
+    def next_id(self, awaited: str | None = None) -> int:
+        """Draw a step id as the step begins; that of the result of a workflow `awaited`."""
+        order = self.order
+        if order is None and self.tasks:
+            order = branch_results.order_of_branches(self)
+        self.counter = self.counter + 1 if order is None else order.id_after(self.counter, awaited)
+        if self.late_ids.are_awaited:
+            self.late_ids.wake()
         return self.counter
 
     def next_ids(self, count: int) -> range:
         """Draw several step ids, which follow each other; see ``next_id``."""
-        first, self.counter = self.counter + 1, self.counter + count
-        self._wake_awaited()
+        first = self.next_id()
+        self.pass_id(first + count - 1)
         return range(first, self.counter + 1)
 
-    def id_after(self, step_id: int, activity: CurrentActivity) -> Program[int]:
-        """Draw a step id once all ids up to `step_id` are drawn, or after ORDER_WAIT_S seconds."""
-        if self.counter < step_id:
-            until = self.engine.clock.now_ms() + int(ORDER_WAIT_S * 1000)
-            self._awaited_ids += (step_id,)
-            with self.engine.waits.register(self._id_key(step_id), self.wake_key) as waiter:
-                while self.counter < step_id and (yield from self.wait(waiter, until, activity)):
-                    continue
-            self._awaited_ids = tuple(each for each in self._awaited_ids if each != step_id)
-        return self.next_id()
-
-    @property
-    def last_recorded_id(self) -> int:
-        """The greatest id of a step that is recorded and not replayed yet, or 0."""
-        return max(self.history.last_id, *(each + 1 for each in self._awaited_ids), 0)
-
-    def _wake_awaited(self) -> None:
-        reached = [each for each in self._awaited_ids if each <= self.counter]
-        self.engine.waits.wake_many(map(self._id_key, reached))
-
-    def _id_key(self, step_id: int) -> Key:
-        return ("step_id", (self.workflow_id, step_id))
+    def pass_id(self, step_id: int) -> None:
+        """Draw no id up to this one any more."""
+        self.counter = max(self.counter, step_id)
+        self.late_ids.wake()
 
     def checkpoint_of(
-        self, step_id: int, name: str, given: Callable[[], Given] | None = None
+        self,
+        step_id: int,
+        name: str,
+        given: Callable[[], Given] | None = None,
+        *,
+        timer_id: int | None = None,
     ) -> Program[Checkpoint | None]:
-        """The checkpoint of a step, or None; see ``History.take``. ``replay`` checks `given`."""
-        return self.history.take(step_id, name)
+        """The checkpoint of a step, taken with its timer's. ``replay`` checks what was `given`."""
+        return branch_results.taken_in_order(self, step_id, name, timer_id)
 
     def replay(self, checkpoint: Checkpoint) -> Any:
         """Return what a recorded step returned, or raise what it raised."""
@@ -258,17 +258,16 @@ class Execution:
         Raises DBOSWorkflowCancelledError or DBOSWorkflowConflictIDError if this execution no
         longer owns the row, and DBOSStepNondeterminismError if the step has another outcome.
         """
+        return branch_results.recorded_in_order(self, write, self._commit(write))
+
+    def _commit(self, write: Write) -> Program[Answer]:
         reading = self.ownership.begin_reading()
         answer: Answer = yield Commit(self.engine.journal, write)
         if answer.verdict is Verdict.REFUSED:
             status, _ = yield from self._status_and_owner()
             raise self._lost_ownership(status)
         if answer.verdict is Verdict.CONFLICT:
-            step = getattr(write, "step", getattr(write, "by", write))
-            step_id = answer.conflict
-            if step_id is None:
-                step_id = getattr(step, "function_id", 0)
-            raise DBOSStepNondeterminismError(self.workflow_id, step_id)
+            raise DBOSStepNondeterminismError(self.workflow_id, conflict_of(write, answer))
         self.ownership.confirm(reading)
         return answer
 

@@ -11,12 +11,13 @@ from dboshub.workflows.engine.errors import DBOSUnexpectedStepError, UnreadableH
 from dboshub.workflows.engine.ports import StorageExhaustedError
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint
+from dboshub.workflows.engine.runtime.branch_record import GET_RESULT
 from dboshub.workflows.engine.runtime.effects import OneAtATime
 from dboshub.workflows.engine.runtime.engine import Engine
 
-GET_RESULT = "DBOS.getResult"
 HISTORY_CHUNK = 1_000
 HISTORY_AT_ONCE = 20  # of each workflow, where many begin at once
+OUTLINE_CHUNK = 10_000
 SHRINK = 10  # how many times smaller a chunk is, after the database failed for one
 
 
@@ -98,6 +99,18 @@ class History:
             yield from self._load()
         self._note_end()
         return self._checkpoints.get(step_id)
+
+    def untaken(self) -> Program[list[Checkpoint]]:
+        """The checkpoints that were not taken; what was not read before has no payload."""
+        found, after = [*self._checkpoints.values()], self._loaded_to
+        while self.exists and after != inf:
+            rest = yield self._engine.query(partial(self._outline, int(after)))
+            found += rest
+            after = rest[-1].function_id if len(rest) == OUTLINE_CHUNK else inf
+        return found
+
+    def _outline(self, after: int) -> list[Checkpoint]:
+        return self._engine.store.outline(self._workflow_id, after=after, limit=OUTLINE_CHUNK)
 
     def reload(self, step_id: int) -> None:
         """Read it again from a step on: a commit without a reply may have recorded that."""

@@ -138,8 +138,9 @@ def call(
     options = OPTIONS.get().without_queue()
     parameters = StartParameters(FunctionReference.of(target), None, options, identity)
     start = prepare(engine, parameters, args, kwargs)
-    result_id = start.parent.next_id() if start.parent is not None else 0
-    return _call(engine, target, start, result_id)
+    if start.parent is not None:
+        start.parent.pass_id(start.step_id + 1)
+    return _call(engine, target, start, start.step_id + 1)
 
 
 def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) -> Program[Any]:
@@ -156,6 +157,8 @@ def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) 
         return (yield from body)
     if parent.can_suspend:
         started.execution.can_suspend = engine.suspension.admits(target.workflow.suspend, None)
+    if parent.order is not None:
+        parent.order.settling.begin_operation()  # what the child does is no work of its parent
     with engine.slots.without_slot(parent):
         try:
             yield from body

@@ -19,7 +19,7 @@ def replay_or_run(
         execution.raise_if_stopped()
         return execution.replay(checkpoint)
     yield from execution.verify_can_continue()
-    started_at = execution.engine.clock.now_ms()
+    started_at = execution.now_ms()
     with execution.activities.track(CurrentActivity("step", name, step=step_id, since=started_at)):
         outcome = yield from attempts
     return (yield from record_result(execution, step_id, name, outcome, started_at=started_at))
@@ -34,7 +34,7 @@ def run_as_step(
         execution.raise_if_stopped()
         return execution.replay(checkpoint)
     yield from execution.verify_can_continue()
-    started_at = execution.engine.clock.now_ms()
+    started_at = execution.now_ms()
     try:
         outcome = Outcome((yield from program), None)
     except Exception as error:

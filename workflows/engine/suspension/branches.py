@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dboshub.workflows.engine.context import FRAME
@@ -39,8 +40,10 @@ class CountingTasks:
         frame = FRAME.get() if context is None else context.get(FRAME)
         if frame is not None and frame.step is None:
             execution = frame.execution
-            execution.tasks += 1
-            task.add_done_callback(lambda _: _ended(execution))
+            execution.tasks.add(task)
+            if execution.order is not None:
+                execution.order.settling.add(task)
+            task.add_done_callback(partial(_end, execution))
         return task
 
 
@@ -59,7 +62,7 @@ def is_counted(loop: asyncio.AbstractEventLoop) -> bool:
 def enter_body(execution: Execution) -> None:
     """The body is run by the current task, or by this thread, from now on."""
     execution.body = _branch()
-    if execution.can_suspend and execution.loop is not None:
+    if execution.loop is not None:
         count_tasks(execution.loop)
 
 
@@ -83,5 +86,7 @@ def _new_task(
     return asyncio.Task(coroutine, loop=loop, **options)
 
 
-def _ended(execution: Execution) -> None:
-    execution.tasks -= 1
+def _end(execution: Execution, task: asyncio.Future[Any]) -> None:
+    execution.tasks.discard(task)
+    if execution.order is not None:
+        execution.order.settling.end(task)

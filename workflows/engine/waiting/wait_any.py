@@ -109,7 +109,7 @@ def _wait_and_record(
     execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[Tasks]:
     yield from execution.verify_can_continue()
-    started_at = execution.engine.clock.now_ms()
+    started_at = execution.now_ms()
     done: Tasks
     done, _ = (yield Call(asyncio.wait, (tasks,), how)).unwrap()
     indices = [index for index, task in enumerate(tasks) if task in done]

@@ -13,10 +13,11 @@ from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.records import Status, WorkflowOutcome
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.begun import BegunId
+from dboshub.workflows.engine.runtime.branch_record import GET_RESULT
+from dboshub.workflows.engine.runtime.branch_results import late_in_order
 from dboshub.workflows.engine.runtime.effects import LetOthersRun
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.runtime.history import GET_RESULT
 from dboshub.workflows.engine.runtime.step_results import record_result
 from dboshub.workflows.engine.waiting.waits import KNOWN, Key, Waiter
 
@@ -142,7 +143,7 @@ def get_result(
     if execution is None:
         ended = yield from outcome_of(engine, workflow_id, must_exist=must_exist)
         return unwrap(engine, ended, _begun(workflow_id))
-    step_id = execution.next_id()
+    step_id = execution.next_id(workflow_id)
     return (
         yield from recorded_result(
             execution, step_id, workflow_id, is_handle=is_handle, must_exist=must_exist
@@ -188,13 +189,14 @@ def result_drawn_late(execution: Execution, workflow_id: str, *, must_exist: boo
     activity = CurrentActivity("result", of=workflow_id, step=execution.counter + 1)
     recorded = yield from execution.history.take_result(workflow_id)
     if recorded is not None:
-        yield from execution.id_after(recorded.function_id - 1, activity)
+        yield from late_in_order(execution, recorded, activity)
         execution.raise_if_stopped()
         return execution.replay(recorded)
     started_at = engine.clock.now_ms()
     yield LetOthersRun()  # also where the result is known
     outcome = yield from _awaited(engine, workflow_id, execution, must_exist=must_exist)
-    step_id = yield from execution.id_after(execution.last_recorded_id, activity)
+    late_ids = execution.late_ids
+    step_id = yield from late_ids.draw_after(late_ids.last_recorded, activity)
     return (
         yield from record_result(
             execution, step_id, GET_RESULT, outcome, started_at=started_at, child_id=workflow_id

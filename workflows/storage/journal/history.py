@@ -73,6 +73,11 @@ def history(
     return [_checkpoint(row) for row in rows]
 
 
+def outline(session: Session, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
+    """The recorded steps after a step id, by id, without payloads."""
+    return history(session, workflow_id, after=after, limit=limit, load_output=False)
+
+
 def histories(session: Session, ids: Sequence[str], *, most: int) -> dict[str, list[Checkpoint]]:
     """The first recorded steps of each of these workflows, at most so many, by id."""
     found: dict[str, list[Checkpoint]] = {each: [] for each in ids}
