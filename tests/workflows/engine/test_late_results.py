@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.engine.programs import Call, Program
 from dboshub.workflows.engine.runtime import late_ids
+from dboshub.workflows.engine.runtime.execution import Execution
 from tests.support.eventually import eventually
 from tests.workflows.engine.calls import Calls
 
@@ -145,3 +147,44 @@ def test_code_that_draws_fewer_numbers_is_not_waited_for_for_ever(
     calls.note("changed")
     monkeypatch.setattr(late_ids, "ORDER_WAIT_S", 0.05)
     assert DBOS.fork_workflow("run", 20).get_result() == "told"
+
+
+async def test_what_draws_its_number_later_is_recorded_later(
+    dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between would leave a number that a replay gives to another call."""
+    held, release, recorded = asyncio.Event(), asyncio.Event(), list[str]()
+    commit = Execution._commit
+
+    def slow_for_results(self: Execution, write: Any) -> Program[Any]:
+        name = getattr(write, "name", "")
+        if name == RESULT:
+            held.set()
+            (yield Call(release.wait, (), {})).unwrap()
+        answer = yield from commit(self, write)
+        if name in (RESULT, STEP):
+            recorded.append(name)
+        return answer
+
+    monkeypatch.setattr(Execution, "_commit", slow_for_results)
+
+    @DBOS.workflow()
+    async def late_results_in_order() -> list[Any]:
+        handle = await DBOS.start_workflow_async(late_results_child)
+        await DBOS.send_async(handle.workflow_id, "told", "what to return")
+
+        async def step_after_the_draw() -> int:
+            await held.wait()
+            return await late_results_step(1)
+
+        return await asyncio.gather(handle.get_result(), step_after_the_draw())
+
+    running = await DBOS.start_workflow_async(late_results_in_order)
+    await held.wait()
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert calls.count(STEP) == 1
+    assert recorded == []
+    release.set()
+    assert await running.get_result() == ["told", 1]
+    assert recorded == [RESULT, STEP]

@@ -10,6 +10,7 @@ from dboshub.workflows.engine.runtime.branch_record import Key
 
 if TYPE_CHECKING:
     from dboshub.workflows.engine.runtime.branch_order import BranchOrder
+    from dboshub.workflows.engine.runtime.late_ids import LateIds
 
 
 class Place:
@@ -27,6 +28,22 @@ class Place:
 
     async def wait(self) -> None:
         await self._order.wait(self._key)
+
+
+class EarlierLateIds:
+    """The effect of waiting until results with lower late ids are recorded; a thread does not."""
+
+    __slots__ = ("_late_ids", "_step_id")
+
+    def __init__(self, late_ids: LateIds, step_id: int) -> None:
+        self._late_ids = late_ids
+        self._step_id = step_id
+
+    def block(self) -> None:
+        return None
+
+    async def wait(self) -> None:
+        await self._late_ids.wait_for_earlier(self._step_id)
 
 
 class Reading:

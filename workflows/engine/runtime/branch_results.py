@@ -11,8 +11,10 @@ from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Write
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
+from dboshub.workflows.engine.runtime.branch_effects import EarlierLateIds
 from dboshub.workflows.engine.runtime.branch_order import BranchOrder
 from dboshub.workflows.engine.runtime.branch_record import SLEEP, Key, key_of
+from dboshub.workflows.engine.runtime.late_ids import LateIds
 from dboshub.workflows.engine.suspension.branches import is_counted
 
 if TYPE_CHECKING:
@@ -83,9 +85,20 @@ def recorded_in_order(
             continue
         place = execution.order.later((step.completed_at, step.function_id))
         step.completed_at, key = place[0], key or place
-    if order is None or key is None:
+    if order is None:
         return committing
-    return _in_order(order, key, committing)
+    recording = _after_late_ids(execution.late_ids, steps[0].function_id, committing)
+    return recording if key is None else _in_order(order, key, recording)
+
+
+def _after_late_ids(
+    late_ids: LateIds, step_id: int, committing: Program[Answer]
+) -> Program[Answer]:
+    yield EarlierLateIds(late_ids, step_id)
+    try:
+        return (yield from committing)
+    finally:
+        late_ids.recorded(step_id)
 
 
 def _in_order(order: BranchOrder, key: Key, committing: Program[Answer]) -> Program[Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from dboshub.workflows.engine.programs import Program
@@ -18,11 +19,12 @@ ORDER_WAIT_S = 10
 class LateIds:
     """The ids of one execution whose turn comes after others are drawn."""
 
-    __slots__ = ("_awaited", "_execution")
+    __slots__ = ("_awaited", "_execution", "_unrecorded")
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
         self._awaited: tuple[int, ...] = ()
+        self._unrecorded: dict[int, asyncio.Future[None]] = {}  # by drawn id
 
     @property
     def are_awaited(self) -> bool:
@@ -48,6 +50,24 @@ class LateIds:
                     continue
             self._awaited = tuple(each for each in self._awaited if each != step_id)
         return execution.next_id()
+
+    def drawn(self, step_id: int) -> None:
+        """The id was drawn on an event loop: what has a later one is recorded after it.
+
+        Else a replay that finds the later one alone could give this id to another operation.
+        """
+        if (loop := asyncio._get_running_loop()) is not None:
+            self._unrecorded[step_id] = loop.create_future()
+
+    def recorded(self, step_id: int) -> None:
+        """What has the id is recorded, or will not be."""
+        if (future := self._unrecorded.pop(step_id, None)) is not None and not future.done():
+            future.set_result(None)
+
+    async def wait_for_earlier(self, step_id: int) -> None:
+        """Wait until the results with lower late ids are recorded."""
+        while earlier := [each for at, each in self._unrecorded.items() if at < step_id]:
+            await asyncio.wait(earlier)
 
     def wake(self) -> None:
         """Go on with what waits for ids that are drawn now."""

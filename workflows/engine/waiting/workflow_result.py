@@ -197,11 +197,15 @@ def result_drawn_late(execution: Execution, workflow_id: str, *, must_exist: boo
     outcome = yield from _awaited(engine, workflow_id, execution, must_exist=must_exist)
     late_ids = execution.late_ids
     step_id = yield from late_ids.draw_after(late_ids.last_recorded, activity)
-    return (
-        yield from record_result(
-            execution, step_id, GET_RESULT, outcome, started_at=started_at, child_id=workflow_id
+    late_ids.drawn(step_id)
+    try:
+        return (
+            yield from record_result(
+                execution, step_id, GET_RESULT, outcome, started_at=started_at, child_id=workflow_id
+            )
         )
-    )
+    finally:
+        late_ids.recorded(step_id)
 
 
 def _awaited(
