@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -125,7 +126,7 @@ def tick_history(
     The table does not record when a schedule was created, so its first known run is used instead.
     With `acts`, missed ticks link to the backfill form.
     """
-    found = [_run_of(shown.name, at, runs) for at in shown.ticks]
+    found = [run_of(shown.name, at, runs) for at in shown.ticks]
     last = max((place for place, run in enumerate(found) if run), default=-1)
     is_known = False
     ticks = []
@@ -138,6 +139,11 @@ def tick_history(
         else:
             ticks.append(_tick_without_run(shown, at, is_known, acts))
     return ticks
+
+
+def run_of(name: str, at: datetime, runs: Mapping[str, WorkflowRow]) -> WorkflowRow | None:
+    """The run of a tick among `runs`, which are by id."""
+    return next((runs[each] for each in run_ids(name, at) if each in runs), None)
 
 
 @lru_cache(maxsize=1_024)
@@ -203,10 +209,6 @@ def _run_tick(at: datetime, row: WorkflowRow) -> Tick:
     style = statuses.status_style(row.status)
     url = reverse("dboshub:workflows:detail", args=[row.pk])
     return Tick(style.css, style.icon, f"{format_time(at)}: {style.word}", url)
-
-
-def _run_of(name: str, at: datetime, runs: dict[str, WorkflowRow]) -> WorkflowRow | None:
-    return next((runs[each] for each in run_ids(name, at) if each in runs), None)
 
 
 def _tick_without_run(shown: ScheduleView, at: datetime, is_known: bool, acts: bool) -> Tick:

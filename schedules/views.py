@@ -19,6 +19,7 @@ from dboshub.schedules.forms.base import ScheduleForm
 from dboshub.schedules.forms.control import FORMS
 from dboshub.schedules.live import page_key, schedule_facts
 from dboshub.schedules.rendering import format_time, show, tick_history
+from dboshub.schedules.tick_outcomes import tick_outcomes
 from dboshub.schedules.why_not import next_run_reasons
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act, may_remedy
 from dboshub.workflows.actions.payload_audit import record_payload_view
@@ -105,6 +106,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         "reason": reasons.get(name),
         "strip": ticks,
         "missed": sum(tick.is_missed for tick in ticks),
+        "outcomes": tick_outcomes(shown, runs),
         "acts": acts,
         "rights": ["", *may_remedy(request.user)],
         "sees_payloads": sees_payloads,

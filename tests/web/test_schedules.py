@@ -35,6 +35,8 @@ HOSTILE = [
     "a?b#c%2F",
     " ",
 ]
+# PostgreSQL has its time limit, and begins and ends a transaction.
+DETAIL_STATEMENTS = 19 if connection.vendor == "postgresql" else 16
 VIEW = ("dboshub_schedules.view_schedule", "dboshub_workflows.view_workflow")
 
 
@@ -108,6 +110,11 @@ def labels(html: str) -> list[str]:
     return [unescape(each) for each in re.findall(r'class="tick[^>]*aria-label="([^"]*)"', html)]
 
 
+def plain(html: str) -> str:
+    """The text of a page, without markup."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split()).replace(" ,", ",")
+
+
 def test_a_schedule_is_told_in_plain_words_with_its_facts(viewer: Client) -> None:
     add(
         schedule="30 9 * * 1-5",
@@ -145,6 +152,50 @@ def test_runs_are_links_and_missed_ticks_are_seen(viewer: Client) -> None:
     missed = 3 if told[-1].endswith("no run") else 2
     assert f"{missed} of 30 without a run" in html
     assert f"{missed} of 30 without a run" in page(viewer, reverse("dboshub:schedules:list"))
+
+
+def test_the_last_ticks_are_summed_up_by_outcome_and_lateness(viewer: Client) -> None:
+    add()
+    assert "Outcomes" not in page(viewer, detail())
+    # By hours since the tick: the status, and when the run was enqueued and started, ms after it.
+    for hours, status, enqueued, started in (
+        (6, "SUCCESS", 40, 100),
+        (5, "SUCCESS", 50, 2_000),
+        (4, "ERROR", 60, 90_000),
+        (3, "ENQUEUED", 5_000, None),
+        (2, "WEIRD", -900, None),
+    ):
+        tick = rendering.epoch_ms(hours_ago(hours))
+        began = None if started is None else tick + started
+        run = add_run(hours, status)
+        Workflow.objects.filter(pk=run).update(
+            created_at=tick + enqueued, started_at_epoch_ms=began
+        )
+    said = plain(page(viewer, detail()))
+    assert "Outcomes Queued 1 Succeeded 2 Failed 1 WEIRD 1 " in said
+    assert "Enqueued after the tick half within 50 ms, all within 5 s 5 runs" in said
+    assert "Latest start after the tick half within 2 s, all within 1 min 30 s 3 runs" in said
+
+
+def test_the_lateness_of_one_run_is_one_time(viewer: Client) -> None:
+    add()
+    Workflow.objects.filter(pk=add_run(3)).update(
+        created_at=rendering.epoch_ms(hours_ago(3)) + 7, started_at_epoch_ms=None
+    )
+    said = plain(page(viewer, detail()))
+    assert "Enqueued after the tick 7 ms 1 run " in said
+    assert "Latest start" not in said
+
+
+def test_the_summary_of_ticks_costs_no_statement(viewer: Client) -> None:
+    add()
+    with CaptureQueriesContext(connection) as without:
+        page(viewer, detail())
+    for hours in range(2, 20):
+        add_run(hours)
+    with CaptureQueriesContext(connection) as summed:
+        page(viewer, detail())
+    assert len(summed) <= len(without) <= DETAIL_STATEMENTS
 
 
 def test_a_missed_tick_leads_those_who_may_to_its_backfill(admin: Client) -> None:
